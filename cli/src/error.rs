@@ -1,11 +1,13 @@
 //! What can go wrong in a run: what to say, the remedy, and the exit code.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::task::JoinError;
 
 use crate::aws;
+use crate::judge::finding::quoted;
 
 /// The result of a command.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -80,6 +82,12 @@ pub(crate) enum Error {
         name: String,
         /// The place in the text, and what is wrong there.
         source: serde_json::Error,
+    },
+    /// A configuration that is code.
+    #[error("{} is code, and not JSON", path.display())]
+    NotPrinted {
+        /// The file's path.
+        path: PathBuf,
     },
     /// A file is larger than any profile is.
     #[error("{name} has more than {limit} bytes")]
@@ -166,6 +174,7 @@ impl Error {
         match self {
             Self::Read { .. }
             | Self::NotJson { .. }
+            | Self::NotPrinted { .. }
             | Self::TooLarge { .. }
             | Self::UserData { .. }
             | Self::Profile { .. }
@@ -182,6 +191,17 @@ impl Error {
     pub(crate) fn remedy(&self) -> String {
         match self {
             Self::Read { .. } => "Give the path of a file that you may read.".to_owned(),
+            Self::NotPrinted { path } => {
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                let program = format!(
+                    "console.log(JSON.stringify(require({:?}).default))",
+                    format!("./{file}")
+                );
+                format!(
+                    "Print it as JSON, in its folder: npx tsx -e {} | hookline check --config -",
+                    quoted(&program)
+                )
+            }
             Self::NotJson { .. } => "Correct the JSON at that place.".to_owned(),
             Self::TooLarge { .. } => {
                 "Give the file of one profile: a rule's target takes 8,192 characters.".to_owned()

@@ -148,6 +148,7 @@ pub(crate) fn instance(n: u32, age: i64) -> SeenInstance {
             tags: BTreeMap::new(),
             attached: BTreeMap::from([(place, attached)]),
         },
+        reason_code: String::new(),
         state_reason: String::new(),
         transition_reason: String::new(),
     }

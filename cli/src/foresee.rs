@@ -24,7 +24,7 @@ use crate::observed::group::Group;
 /// Returns why a call failed, or [`Error::NotFound`] if there is no such group, or no profile for it.
 pub(crate) async fn forecast(aws: &Aws, deployment: &Deployment, name: &str) -> Result<Forecast> {
     let group = locate::group(aws, name).await?;
-    let mut profiles = deployment.profiles.iter();
+    let mut profiles = deployment.active();
     let covers = |input: &&ProfileInput| input.profile.selector.covers(&group.name, &group.tags);
     let input = profiles.find(covers).cloned();
     let input = input.ok_or_else(|| Error::NotFound {

@@ -4,7 +4,6 @@ mod executions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookline_domain::addresses::AddressRange;
 use hookline_domain::ids::SubnetId;
 use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::ProfileInput;
@@ -14,6 +13,7 @@ use crate::aws::{self, Aws};
 use crate::error::{Error, Result};
 use crate::locate::{Known, not_found};
 use crate::observe::{GROUP_TAG, describe, now};
+use crate::observed::account::Reservation;
 use crate::observed::case::{Case, Replacement};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::Execution;
@@ -245,11 +245,13 @@ const CREATED_FOR: &str = "tag:hookline:instance-id";
 async fn reservations(
     aws: &Aws,
     subnets: &[SubnetId],
-) -> Result<BTreeMap<SubnetId, Vec<AddressRange>>> {
+) -> Result<BTreeMap<SubnetId, Vec<Reservation>>> {
     let mut calls = JoinSet::new();
     for subnet in subnets {
         let (aws, subnet) = (aws.clone(), subnet.clone());
-        calls.spawn(async move { Ok::<_, aws::Error>((aws.reservations(&subnet).await?, subnet)) });
+        calls.spawn(
+            async move { Ok::<_, aws::Error>((aws.cidr_reservations(&subnet).await?, subnet)) },
+        );
     }
     let mut found = BTreeMap::new();
     while let Some(done) = calls.join_next().await {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::autoscaling::{self, AutoScaling, Machines};
 use crate::cloudtrail::CloudTrail;
-use crate::ec2::{self, Ec2};
+use crate::ec2::{self, Ec2, EndReason};
 use crate::kernel::{Due, Kernel};
 use crate::settings::Settings;
 use crate::wire::error::ApiError;
@@ -88,8 +88,16 @@ impl World {
     /// # Errors
     /// `InvalidInstanceID.NotFound`.
     pub fn terminate_instance(&mut self, instance_id: &str) -> Result<(), ApiError> {
+        self.end_instance(instance_id, EndReason::Call)
+    }
+
+    /// Ends an instance, by a call or by EC2 itself.
+    ///
+    /// # Errors
+    /// `InvalidInstanceID.NotFound`.
+    pub fn end_instance(&mut self, instance_id: &str, reason: EndReason) -> Result<(), ApiError> {
         let (ec2, kernel, mut observer) = self.ec2_context();
-        ec2::terminate(ec2, kernel, &mut observer, instance_id)
+        ec2::terminate(ec2, kernel, &mut observer, instance_id, reason)
     }
 
     /// A call of EC2: the inner XML of `<ActionResponse>`.

@@ -49,7 +49,7 @@ const SCENES: [Scene; 10] = [
     Scene {
         title: "The rule has no target",
         test: "hooks::rule_without_a_target_gets_it_back_and_the_launch_is_replayed",
-        before: "Somebody removed the target of the rule, so no execution starts. `ROLE_ARN` is the role of the rule, an output of the stack.",
+        before: "Somebody removed the target of the rule, so no execution starts. A command of the finding lists the roles that EventBridge may assume: `ROLE_ARN` is the rule's.",
     },
     Scene {
         title: "A hook lets half-wired nodes in, and its rule is off",

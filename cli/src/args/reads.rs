@@ -40,10 +40,10 @@ pub(crate) enum ReadArgs {
     Check {
         #[command(flatten)]
         deployment: DeploymentArgs,
-        /// The app's configuration, in JSON: check its profiles before the deployment.
+        /// The app's configuration, in JSON, before its deployment. `-` reads stdin.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         config: Option<PathBuf>,
-        /// One profile, in JSON: check it before the deployment. `-` reads stdin.
+        /// One profile, in JSON, before its deployment. `-` reads stdin.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "config")]
         profile: Option<PathBuf>,
     },

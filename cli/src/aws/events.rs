@@ -3,7 +3,7 @@
 use aws_sdk_eventbridge::types::{RuleState, Target as SdkTarget};
 
 use super::{Aws, Error};
-use crate::observed::deployment::{Rule, Target};
+use crate::observed::deployment::{Retry, Rule, Target};
 
 /// The most pages of rules that are read. A bus has at most 300 rules by default (EventBridge quotas,
 /// "Rules"), and a page has 100.
@@ -62,10 +62,17 @@ impl Aws {
 
 fn target(target: SdkTarget) -> Target {
     let template = target.input_transformer.map(|input| input.input_template);
+    let retry = target.retry_policy.map(|policy| Retry {
+        attempts: policy.maximum_retry_attempts,
+        event_age: policy.maximum_event_age_in_seconds,
+    });
     Target {
+        id: target.id,
         arn: target.arn,
         role_arn: target.role_arn,
         template,
         input: target.input,
+        dead_letter_queue: target.dead_letter_config.and_then(|it| it.arn),
+        retry,
     }
 }

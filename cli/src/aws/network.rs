@@ -7,7 +7,6 @@ use aws_sdk_ec2::types::{
     Filter, Instance as SdkInstance, InstanceType, SubnetCidrReservationType, Tag,
 };
 use aws_smithy_runtime_api::client::result::SdkError;
-use hookline_domain::addresses::AddressRange;
 use hookline_domain::ids::{NetworkInterfaceId, SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_functions::aws::convert;
@@ -209,15 +208,6 @@ impl Aws {
         }
     }
 
-    /// The same, as ranges.
-    ///
-    /// # Errors
-    /// Returns why a call failed.
-    pub(crate) async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<AddressRange>, Error> {
-        let found = self.cidr_reservations(subnet).await?;
-        Ok(found.into_iter().map(|it| it.range.into()).collect())
-    }
-
     /// Those of these security groups that there are, each with its VPC (DescribeSecurityGroups).
     ///
     /// # Errors
@@ -313,11 +303,14 @@ fn equals(name: &str, values: &[String]) -> Filter {
 }
 
 fn instance(it: &SdkInstance) -> Option<SeenInstance> {
-    let reason = it.state_reason().and_then(|reason| reason.message());
+    let reason = it.state_reason();
+    let code = reason.and_then(|reason| reason.code());
+    let message = reason.and_then(|reason| reason.message());
     let how = it.state_transition_reason();
     Some(SeenInstance {
         instance: convert::instance(it)?,
-        state_reason: reason.unwrap_or_default().to_owned(),
+        reason_code: code.unwrap_or_default().to_owned(),
+        state_reason: message.or(code).unwrap_or_default().to_owned(),
         transition_reason: how.unwrap_or_default().to_owned(),
     })
 }

@@ -1,5 +1,6 @@
 //! `hookline check`: configuration and account against one another.
 
+mod configuration;
 mod subject;
 
 use serde::Serialize;
@@ -55,6 +56,7 @@ pub(super) async fn run(
                 account.of_configuration = of.account;
                 account.network_owners = Some(of.network_owners);
                 account.to_be_reserved = Some(of.reserved_concurrency);
+                account.to_be_expected = Some(of.expected_hooks);
             }
         }
         Read::Wrong(problems) => return wrong(&problems, output),
@@ -68,7 +70,7 @@ pub(super) async fn run(
                 // Its error says what to do.
                 None => discover::deployment(&aws, stack.as_deref()).await?,
             };
-            account.profiles = deployment.profiles.clone();
+            account.profiles = deployment.active().cloned().collect();
             account.others = found.others;
             account.deployment = Some(deployment);
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::discover;
 use crate::error::{Code, Result};
 use crate::judge::interfaces::Leaked;
+use crate::judge::launches::outcome;
 use crate::judge::words::{ago, clock, duration};
 use crate::judge::{Finding, trouble};
 use crate::observe;
@@ -81,7 +82,7 @@ struct HookOfRow {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LastLaunch {
-    /// `IN SERVICE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
+    /// `IN SERVICE`, `NO INSTANCE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
     result: &'static str,
     /// In seconds since the epoch.
     at: i64,
@@ -184,10 +185,7 @@ impl Row {
             waiting_for_warm_pool: group.into_pool.iter().filter(|it| it.waits()).count(),
             longest_wait_seconds: since.map(|since| fleet.now - since),
             last_launch: last.map(|(at, activity)| LastLaunch {
-                result: match activity.status.as_str() {
-                    "Successful" => "IN SERVICE",
-                    _ => "GIVEN UP",
-                },
+                result: outcome(activity),
                 at,
                 message: activity.message.clone(),
             }),
@@ -298,6 +296,7 @@ impl Status {
                     leaked.instance.clone(),
                     match leaked.deleted_by {
                         None => "never".to_owned(),
+                        Some(by) if by < self.at => format!("was due at {}", clock(by)),
                         Some(by) => {
                             let left = duration(by - self.at);
                             format!("by {}, in {left}", clock(by))

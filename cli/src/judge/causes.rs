@@ -14,13 +14,15 @@ use crate::observed::execution::message;
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(ended::instance(case));
-    found.extend(ended::hook(case));
-    found.extend(no_execution(case));
+    let lost = no_execution(case);
+    let of_hooks = of_hooks(case);
+    found.extend(ended::hook(case, &lost, &of_hooks));
+    found.extend(lost);
     found.extend(ended::execution(case));
     if is_in_trouble(case) {
         found.extend(network::findings(case));
     }
-    found.extend(of_hooks(case));
+    found.extend(of_hooks);
     found.extend(other_hook(case));
     found.extend(waits_for_turn(case));
     found.extend(lacks_interfaces(case));
@@ -41,13 +43,18 @@ fn is_in_trouble(case: &Case) -> bool {
 
 /// A launch without any execution: why the rules started none.
 fn no_execution(case: &Case) -> Vec<Finding> {
-    if !case.executions.is_empty() || !(case.waits() || case.is_in_service()) {
+    if !case.executions.is_empty() || case.group.is_none() {
         return Vec::new();
     }
     let (group, hook) = (case.group_name(), hook_name(case));
-    let by_rules = rules::findings(&case.deployment, group, &hook, case.input.as_ref());
-    if case.is_in_service() {
-        // It may have been launched before the profile was there; that it lacks interfaces is told.
+    let by_rules = match is_retired(case) {
+        // No rule starts executions with it.
+        true => Vec::new(),
+        false => rules::findings(&case.deployment, group, &hook, case.input.as_ref()),
+    };
+    if !case.waits() {
+        // A node may have been launched before the profile was there; that it lacks interfaces is told, and
+        // how a launch ended too.
         return by_rules;
     }
     let since = case.seen.as_ref().map_or_else(String::new, |seen| {
@@ -61,10 +68,11 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         format!("There is no execution for {}{since}.", case.instance),
     )
     .of_group(group);
-    if by_rules.is_empty() {
+    if by_rules.is_empty() && !is_retired(case) {
         finding = finding
             .shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered."))
-            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md).");
+            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md). See whether its role may start executions:")
+            .run(["hookline", "check"]);
     }
     let rounds = case.deployment.rounds().filter(|_| {
         let input = case.input.as_ref();
@@ -79,14 +87,7 @@ fn no_execution(case: &Case) -> Vec<Finding> {
             finding.say(format!("Reconcile starts it {}.", when_started(rounds)))
         }
         (None, true) => finding.say("The replay below starts it."),
-        (None, false)
-            if case
-                .input
-                .as_ref()
-                .is_some_and(|it| case.deployment.is_retired(it)) =>
-        {
-            finding.say(RETIRED)
-        }
+        (None, false) if is_retired(case) => finding.say(RETIRED),
         (None, false) => finding.say(
             "Start it with its profile: docs/operations/replay.md, \"Without an old execution\".",
         ),
@@ -94,6 +95,12 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     let mut found = by_rules;
     found.push(finding);
     found
+}
+
+/// Whether no launch begins with the case's profile any more.
+fn is_retired(case: &Case) -> bool {
+    let input = case.input.as_ref();
+    input.is_some_and(|it| case.deployment.is_retired(it))
 }
 
 pub(super) fn hook_name(case: &Case) -> String {
@@ -111,7 +118,12 @@ fn of_hooks(case: &Case) -> Vec<Finding> {
     let (Some(group), Some(profile)) = (&case.group, case.profile()) else {
         return Vec::new();
     };
-    let found = hooks::findings(group, &case.hooks, &[profile], Some(&case.deployment));
+    if is_retired(case) {
+        return Vec::new();
+    }
+    let expected = case.deployment.expected_hooks();
+    let deployment = Some(&case.deployment);
+    let found = hooks::findings(group, &case.hooks, &[profile], deployment, &expected);
     let found = found.into_iter();
     // Another hook matters only to a launch that waits.
     found
@@ -190,7 +202,8 @@ fn newest_plan(case: &Case) -> Option<Plan> {
 /// A node that is in service without all its interfaces.
 fn lacks_interfaces(case: &Case) -> Option<Finding> {
     let missing = case.networks_without_interface();
-    if !case.is_in_service() || missing.is_empty() || case.runs() {
+    let is_older = is_retired(case) && case.execution().is_none();
+    if !case.is_in_service() || missing.is_empty() || case.runs() || is_older {
         return None;
     }
     let finding = Finding::new(
@@ -252,11 +265,19 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
             message(execution.cause.as_deref().unwrap_or_default()),
         ),
     };
+    let unseen = match error {
+        // A policy stays as it is.
+        "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
+        _ => "Nothing that is observed now explains it: what was in the way may be gone.",
+    };
     Some(
         Finding::new(Kind::Failed, format!("The execution failed with {error}."))
             .shown_by(cause)
-            .shown_by("Nothing that is observed now explains it: what was in the way may be gone.")
-            .say(format!("docs/errors.md has {error} with its remedy.")),
+            .shown_by(unseen)
+            .say(format!(
+                "docs/errors.md has the remedy of {error}. To see what the next launch would fail by:"
+            ))
+            .run(["hookline", "check"]),
     )
 }
 

@@ -1,12 +1,21 @@
 //! What ended a launch early: its instance, its hook, or its execution.
 
+mod reason;
+
+use std::cmp::Ordering;
+
+use hookline_domain::execution::{Completion, CompletionOutcome};
 use hookline_domain::time::epoch_milliseconds;
+use serde_json::Value;
 
 use super::causes::hook_name;
+use super::story::part;
 use super::words::ago;
 use super::{Finding, Kind};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
+use crate::observed::group::Activity;
+use reason::EndedBy;
 
 /// The time at which the instance ended, by EC2, in milliseconds since the epoch.
 fn ended_at(case: &Case) -> Option<i64> {
@@ -30,52 +39,102 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     ) {
         return None;
     }
-    let given_up = case
-        .entered("AbandonLaunch")
-        .or_else(|| case.entered("ReleaseInterfaces"));
+    let by = EndedBy::of(seen);
     let ended = ended_at(case);
-    // EC2's time has no fraction of a second.
-    let ended_first = match (ended, given_up) {
-        (Some(ended), Some(given_up)) => ended <= given_up,
-        (Some(_), None) => case.execution().is_none_or(|it| it.status != "SUCCEEDED"),
-        (None, _) => false,
+    let came_first = match (by, ended) {
+        (_, Some(ended)) => came_first(case, ended),
+        // EC2 gives no time for most of its own reasons. Had Auto Scaling ended the instance, its call would be the reason.
+        (EndedBy::Ec2 | EndedBy::Itself, None) => was_launching(case),
+        (EndedBy::Call, None) => false,
     };
-    if !ended_first {
+    if !came_first {
         return None;
     }
     let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
-    Some(
-        Finding::new(
-            Kind::InstanceEnded,
-            format!(
-                "{} ended{when}, before its launch was ready: it is {state}.",
-                case.instance
-            ),
-        )
-        .shown_by(format!(
-            "EC2 says: {}. {}",
-            seen.transition_reason, seen.state_reason
-        ))
-        .say("Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:")
-        .run([
-            "aws",
-            "cloudtrail",
-            "lookup-events",
-            "--lookup-attributes",
-            &format!("AttributeKey=ResourceName,AttributeValue={}", case.instance),
-            "--query",
-            "Events[].[EventTime,EventName,Username]",
-            "--output",
-            "text",
-        ]),
-    )
+    let id = &case.instance;
+    let problem = match by {
+        EndedBy::Call => {
+            format!("{id} ended{when}, before its launch was ready: it is {state}.")
+        }
+        EndedBy::Itself => {
+            format!("{id} shut itself down{when}, before its launch was ready: it is {state}.")
+        }
+        EndedBy::Ec2 => {
+            format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
+        }
+    };
+    let texts = [&seen.transition_reason, &seen.state_reason].map(String::as_str);
+    let says: Vec<&str> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+    let finding = Finding::new(Kind::InstanceEnded, problem)
+        .shown_by(format!("EC2 says: {}", says.join(". ")));
+    Some(reason::remedy(finding, id.as_str(), &seen.reason_code))
 }
 
-/// A hook that ended the launch by its timeout, as Auto Scaling says, or before its execution did.
-pub(super) fn hook(case: &Case) -> Option<Finding> {
+/// Whether an instance that ended at this time, in milliseconds since the epoch, ended its launch.
+fn came_first(case: &Case, ended: i64) -> bool {
+    // EC2's time has no fraction of a second.
+    let second = |at: i64| at.div_euclid(1_000);
+    let sent = case.entered("AbandonLaunch");
+    // Auto Scaling terminated the instance of a launch that its hook had ended.
+    let of_others =
+        |launch: &Activity| hook_timed_out(launch) || (sent.is_none() && hook_ended(launch));
+    if case.activity().is_some_and(of_others) {
+        return false;
+    }
+    let given_up = sent.or_else(|| case.entered("ReleaseInterfaces"));
+    if let Some(given_up) = given_up {
+        return match second(ended).cmp(&second(given_up)) {
+            Ordering::Less => true,
+            Ordering::Equal => !was_abandoned_for_another_cause(case),
+            Ordering::Greater => false,
+        };
+    }
+    // Reconcile abandons a launch whose execution was stopped.
+    let stopped = case.execution().and_then(|it| it.stopped);
+    was_launching(case) && stopped.is_none_or(|stopped| second(ended) < second(stopped))
+}
+
+/// Whether ABANDON ended the launch of an instance that no function had found ended before.
+fn was_abandoned_for_another_cause(case: &Case) -> bool {
+    let mut events = case.history.iter();
+    let left = events.find(|event| event.left() == Some("AbandonLaunch"));
+    let output = left.and_then(|event| serde_json::from_str(event.output.as_deref()?).ok());
+    let completion: Option<Completion> = output.and_then(|data: Value| part(&data, "completion"));
+    let found_ended = case.last_failure().is_some_and(|(error, _)| {
+        matches!(
+            error.as_str(),
+            "Hookline.InstanceGone" | "Hookline.LaunchGone"
+        )
+    });
+    completion.is_some_and(|it| it.outcome == CompletionOutcome::Completed) && !found_ended
+}
+
+/// Whether the instance had not become a node when it ended, as far as its launch is known.
+fn was_launching(case: &Case) -> bool {
+    let succeeded = case.execution().map(|it| it.status == "SUCCEEDED");
+    let successful = case.activity().map(|it| it.status == "Successful");
+    let is_known = succeeded.is_some() || successful.is_some();
+    is_known && succeeded != Some(true) && successful != Some(true)
+}
+
+/// Whether Auto Scaling says that a lifecycle action ended the launch: by ABANDON, or by its timeout.
+fn hook_ended(launch: &Activity) -> bool {
+    launch
+        .message
+        .to_ascii_lowercase()
+        .contains("lifecycle action")
+}
+
+/// Whether Auto Scaling says that a hook ended the launch by its timeout.
+fn hook_timed_out(launch: &Activity) -> bool {
+    launch.message.to_ascii_lowercase().contains("timeout")
+}
+
+/// A hook that ended the launch by its timeout, as Auto Scaling says. `lost` is why the launch had no execution,
+/// and `of_hooks` what is wrong with the hooks: both are told below.
+pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
-    let timed_out = activity.message.to_ascii_lowercase().contains("timeout");
-    if timed_out {
+    if hook_timed_out(activity) {
         let mut finding = Finding::new(
             Kind::HookUnsafe,
             format!(
@@ -85,10 +144,18 @@ pub(super) fn hook(case: &Case) -> Option<Finding> {
         )
         .shown_by(format!("Auto Scaling says: {}", activity.message));
         finding.group = Some(activity.group.clone());
-        return Some(
-            finding
+        let is_short = of_hooks.iter().any(|it| it.kind == Kind::HookUnsafe);
+        return Some(match (case.execution(), lost.is_empty()) {
+            (None, true) => finding
+                .shown_by("No execution was started for it: the event was lost, or could not be delivered.")
+                .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md)."),
+            (None, false) => finding
+                .shown_by("No execution was started for it.")
+                .say("Mend what is told below. Auto Scaling has replaced the instance."),
+            (Some(_), _) if is_short => finding
                 .say("Set the hook's timeout as below, or find what is slow in the story above."),
-        );
+            (Some(_), _) => finding.say("Find what is slow in the story above."),
+        });
     }
     None
 }

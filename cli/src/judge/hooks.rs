@@ -1,7 +1,9 @@
 //! The hooks of a group, beside what its profiles need: what the domain finds, in words.
 
 use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::hooks::{HookProblem, MIN_HEARTBEAT, UnsafeHook, hook_problems};
+use hookline_domain::reconcile::hooks::{
+    ExpectedHooks, HookProblem, MIN_HEARTBEAT, UnsafeHook, hook_problems,
+};
 
 use super::words::list;
 use super::{Finding, Kind, Remedy};
@@ -14,13 +16,14 @@ const RECOMMENDED: i64 = 1_800;
 /// The most timeouts that a text lists.
 const LISTED: usize = 3;
 
-/// What is wrong with the hooks of a group that these profiles cover. Without a deployment, nothing
-/// answers a hook.
+/// What is wrong with the hooks of a group that these profiles cover, by what is `expected` of them. Without
+/// a deployment, nothing answers a hook.
 pub(crate) fn findings(
     group: &Group,
     hooks: &[Hook],
     profiles: &[&Profile],
     deployment: Option<&Deployment>,
+    expected: &ExpectedHooks,
 ) -> Vec<Finding> {
     let put = |hook: &str, seconds: i64| {
         let is_answered = deployment.is_some_and(|it| rules::answer(it, &group.name, hook));
@@ -30,10 +33,7 @@ pub(crate) fn findings(
             false => Remedy::say(DEPLOY_FIRST),
         }
     };
-    let expected = deployment
-        .map(Deployment::expected_hooks)
-        .unwrap_or_default();
-    let problems = hook_problems(hooks, profiles, &expected).into_iter();
+    let problems = hook_problems(hooks, profiles, expected).into_iter();
     let finding = |problem: HookProblem<'_>| match problem {
         HookProblem::Missing(profile) => {
             let configured = expected.heartbeat_seconds.get(&profile.name);
@@ -192,7 +192,14 @@ mod tests {
             ..Group::default()
         };
         let deployment = crate::fixtures::deployment();
-        findings(&group, hooks, &[&profile(complete)], Some(&deployment))
+        let expected = deployment.expected_hooks();
+        findings(
+            &group,
+            hooks,
+            &[&profile(complete)],
+            Some(&deployment),
+            &expected,
+        )
     }
 
     #[test]
@@ -210,7 +217,13 @@ mod tests {
         let unsafe_hook = hook("hookline-launch", "CONTINUE", 60);
         for deployment in [None, Some(disabled), Some(without_target), Some(of_another)] {
             for hooks in [&[][..], std::slice::from_ref(&unsafe_hook)] {
-                let found = findings(&group, hooks, &[&profile(true)], deployment.as_ref());
+                let found = findings(
+                    &group,
+                    hooks,
+                    &[&profile(true)],
+                    deployment.as_ref(),
+                    &ExpectedHooks::default(),
+                );
                 let remedy = &found[0].remedy;
                 assert!(
                     !remedy.iter().any(|it| matches!(it, Remedy::Run(_))),
@@ -279,7 +292,14 @@ mod tests {
             hook("hookline-launch", "ABANDON", 3_600),
             hook("of-a-team", "CONTINUE", 60),
         ];
-        let found = findings(&group, &hooks, &[&profile(true)], Some(&deployment));
+        let expected = deployment.expected_hooks();
+        let found = findings(
+            &group,
+            &hooks,
+            &[&profile(true)],
+            Some(&deployment),
+            &expected,
+        );
         assert_eq!(found.len(), 1);
         assert!(found[0].problem.contains("3600 s, and not that"));
         assert_eq!(

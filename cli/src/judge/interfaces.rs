@@ -36,8 +36,10 @@ pub(crate) struct Leaked {
     /// When a round of reconcile first saw it, in seconds since the epoch.
     pub(crate) seen_at: Option<i64>,
     /// When a round of reconcile deletes it, at the latest, in seconds since the epoch; null if no
-    /// round does.
+    /// round does. In the past if none did.
     pub(crate) deleted_by: Option<i64>,
+    /// Whether that is longer ago than a round.
+    pub(crate) overdue: bool,
 }
 
 /// The interfaces that no launch needs. `in_progress` are the instances whose launch goes on.
@@ -64,11 +66,22 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
             let seen_at = tag(ORPHANED_SINCE).parse().ok().filter(|_| !is_new);
             // The first round only marks it. Each step may be one round late.
             let told = rounds.filter(|_| !decided.untagged.contains(&interface.id));
-            let deleted_by = told.map(|(limits, every)| {
+            let by = |(limits, every): (Limits, Option<i64>)| {
                 let every = every.unwrap_or_default();
                 let marked = seen_at.unwrap_or(fleet.now + every);
-                (marked + limits.orphaned_seconds).max(fleet.now) + every
-            });
+                marked + limits.orphaned_seconds + every
+            };
+            let every = rounds.and_then(|(_, every)| every);
+            let deleted_by = told.map(by);
+            let overdue = match (deleted_by, every) {
+                (Some(by), Some(every)) => by + every < fleet.now,
+                // A schedule by cron may run at any time.
+                _ => false,
+            };
+            let deleted_by = match every {
+                Some(_) => deleted_by,
+                None => deleted_by.map(|by| by.max(fleet.now)),
+            };
             Leaked {
                 id: interface.id.to_string(),
                 subnet_id: interface.subnet_id.to_string(),
@@ -82,6 +95,7 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
                 deployment: interface.tags.get(own::DEPLOYMENT).cloned(),
                 seen_at,
                 deleted_by,
+                overdue,
             }
         })
         .collect()
@@ -100,8 +114,8 @@ pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<(InstanceId, bool)> {
         .collect();
     let interfaces: Vec<&Interface> = fleet.interfaces.iter().map(|it| &it.interface).collect();
     let seen = |id: &InstanceId| fleet.instances.get(id).map(|seen| &seen.instance);
-    let profiles = &fleet.deployment.profiles;
-    let found = nodes::lacking(profiles, &members, seen, &fleet.in_progress(), &interfaces);
+    let profiles: Vec<_> = fleet.deployment.active().cloned().collect();
+    let found = nodes::lacking(&profiles, &members, seen, &fleet.in_progress(), &interfaces);
     found
         .into_iter()
         .map(|node| (node.member.instance.clone(), node.may_be_older))
@@ -189,6 +203,18 @@ pub(crate) fn interfaces_left(leaked: &[Leaked], running_for_unknown: usize) -> 
                 .run(["hookline", "migrate", "--yes"]),
         );
     }
+    let overdue = leaked.iter().filter(|interface| interface.overdue);
+    let overdue: Vec<&str> = overdue.map(|interface| interface.id.as_str()).collect();
+    let finding = match overdue.is_empty() {
+        true => finding,
+        false => finding
+            .shown_by(format!(
+                "Reconcile should have deleted {} by now: its rounds fail, or have more to do than they can.",
+                list(&overdue, LISTED)
+            ))
+            .say("See what a round does, and why it fails (docs/operations/reconcile.md):")
+            .run(["hookline", "reconcile"]),
+    };
     let finding = match leaked
         .iter()
         .any(|interface| interface.deleted_by.is_some())

@@ -80,6 +80,36 @@ fn unattached_interface_that_no_launch_needs_is_left_until_reconcile_deletes_it(
     let found = left(&fleet);
     assert_eq!(found[0].seen_at, Some(NOW - 100));
     assert_eq!(found[0].deleted_by, Some(NOW + 500 + 300));
+    assert!(!found[0].overdue);
+}
+
+#[test]
+fn interface_that_reconcile_should_have_deleted_is_told_as_overdue() {
+    let mut fleet = fleet();
+    fleet.interfaces = vec![interface(1, 1, "signaling", None)];
+    // Ten minutes after the mark, and a round of five.
+    let mut marked = |ago: i64| {
+        let tags = &mut fleet.interfaces[0].interface.tags;
+        tags.insert(ORPHANED_SINCE.to_owned(), (NOW - ago).to_string());
+        left(&fleet)
+    };
+    assert!(!marked(1_200)[0].overdue);
+    let late = marked(1_201);
+    assert_eq!(
+        (late[0].deleted_by, late[0].overdue),
+        (Some(NOW - 301), true)
+    );
+    let finding = interfaces_left(&late, 0).unwrap();
+    assert!(
+        finding.evidence[0].contains("should have deleted eni-"),
+        "{finding:?}"
+    );
+    assert!(
+        finding
+            .remedy
+            .contains(&Remedy::run(["hookline", "reconcile"])),
+        "{finding:?}"
+    );
 }
 
 #[test]

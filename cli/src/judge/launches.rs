@@ -34,7 +34,9 @@ pub(crate) fn findings(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     let with_ended: BTreeSet<InstanceId> =
         ended.iter().map(|(instance, _)| instance.clone()).collect();
     found.extend(ended.into_iter().map(|(_, finding)| finding));
-    found.extend(without_execution(fleet, group, &with_ended));
+    let (begun, lost) = without_running(fleet, group, &with_ended);
+    found.extend(ended_unseen(fleet, &begun));
+    found.extend(without_execution(fleet, group, lost));
     found.extend(overdue_launches(fleet, group));
     found
         .into_iter()
@@ -115,6 +117,16 @@ fn cannot_launch(fleet: &Fleet, group: &Group) -> Option<Finding> {
     })
 }
 
+/// How a launch ended, in a word.
+pub(crate) fn outcome(activity: &Activity) -> &'static str {
+    match activity.status.as_str() {
+        "Successful" => "IN SERVICE",
+        // Auto Scaling or EC2 refused it: there was nothing to give up.
+        _ if activity.instance.is_none() => "NO INSTANCE",
+        _ => "GIVEN UP",
+    }
+}
+
 /// Whether a launch ended because its hook was completed with ABANDON, or its hook or its instance
 /// ended.
 fn was_given_up(activity: &&Activity) -> bool {
@@ -161,11 +173,15 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
         .map(ended)
         .min();
     Some(match (given_up.len(), since) {
-        (1, _) => finding,
-        (_, Some(at)) => finding.say(format!(
-            "A launch succeeded after that, {}: they fail no more.",
-            ago(at, fleet.now)
+        (times, Some(at)) => finding.say(format!(
+            "A launch succeeded after that, {}: {} no more.",
+            ago(at, fleet.now),
+            match times {
+                1 => "it fails",
+                _ => "they fail",
+            }
         )),
+        (1, None) => finding,
         // The finding that Launch is suspended says how to go on.
         _ if group.suspended.contains_key(LAUNCH) => finding,
         _ => finding
@@ -252,14 +268,52 @@ pub(super) fn when_started((limits, every): (Limits, Option<i64>)) -> String {
 pub(super) const RETIRED: &str = "Reconcile does not start it: its profile is retired, so no launch begins with it any more. \
      The timeout of the hook ends the launch. To launch with the profile again, move it back to `profiles`, and deploy.";
 
-fn without_execution(
+/// The other waiting launches that nothing runs for: those that had an execution, as their instance is
+/// marked, and those that had none. Of many executions that ended, only the newest are described.
+fn without_running(
     fleet: &Fleet,
     group: &Group,
     with_ended: &BTreeSet<InstanceId>,
-) -> Vec<Finding> {
-    let lacking = waiting_without_execution(fleet, group)
+) -> (Vec<InstanceId>, Vec<InstanceId>) {
+    // The mark of an instance out of a warm pool may be that of its launch into the pool.
+    let had_one = |instance: &InstanceId| {
+        let seen = fleet.instances.get(instance);
+        !group.has_warm_pool && seen.is_some_and(|seen| seen.instance.is_marked())
+    };
+    waiting_without_execution(fleet, group)
         .into_iter()
-        .filter(|instance| !with_ended.contains(instance));
+        .filter(|instance| !with_ended.contains(instance))
+        .partition(had_one)
+}
+
+/// Launches whose execution has ended, and was not described.
+fn ended_unseen(fleet: &Fleet, launches: &[InstanceId]) -> Option<Finding> {
+    let first = launches.first()?;
+    let finding = Finding::new(
+        Kind::ExecutionEnded,
+        format!(
+            "{} at the hook, and no execution runs for {}: {}.",
+            count(launches.len(), "more launch waits", "more launches wait"),
+            match launches.len() {
+                1 => "it",
+                _ => "them",
+            },
+            list(launches, LISTED)
+        ),
+    )
+    .shown_by("Each had an execution, which has ended: it has marked the instance.")
+    .about(launches)
+    .run(explain(first));
+    Some(match fleet.deployment.rounds() {
+        Some(_) => finding.say(
+            "Reconcile abandons each launch in one of its next rounds, and Auto Scaling replaces the instance. To keep \
+             an instance, replay its launch before.",
+        ),
+        None => finding,
+    })
+}
+
+fn without_execution(fleet: &Fleet, group: &Group, lacking: Vec<InstanceId>) -> Vec<Finding> {
     let mut by_end: BTreeMap<LostLaunch, Vec<InstanceId>> = BTreeMap::new();
     for instance in lacking {
         let end = LostLaunch::of(fleet, group, &instance);

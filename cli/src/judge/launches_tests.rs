@@ -215,6 +215,33 @@ fn group_that_cannot_launch_is_told_until_a_launch_succeeds() {
 }
 
 #[test]
+fn launch_that_never_had_an_instance_was_not_given_up() {
+    let mut ended = fleet()
+        .with_launch(1, "Successful", 10)
+        .with_launch(2, "Cancelled", 10)
+        .with_launch(3, "Failed", 10);
+    ended.activities[2].instance = None;
+    let outcomes: Vec<&str> = ended.activities.iter().map(outcome).collect();
+    assert_eq!(outcomes, ["IN SERVICE", "GIVEN UP", "NO INSTANCE"]);
+}
+
+#[test]
+fn launch_that_was_given_up_fails_no_more_if_a_later_one_succeeded() {
+    let one = fleet().with_launch(1, "Cancelled", 60);
+    let says = |fleet: &Fleet| {
+        let found = found(fleet);
+        assert_eq!(found[0].kind, Kind::LaunchAbandoned);
+        found[0]
+            .remedy
+            .iter()
+            .any(|it| matches!(it, Remedy::Do(text) if text.ends_with("it fails no more.")))
+    };
+    assert!(!says(&one));
+    assert!(!says(&one.clone().with_launch(2, "Successful", 90)));
+    assert!(says(&one.with_launch(2, "Successful", 30)));
+}
+
+#[test]
 fn suspended_launches_are_told_only_while_instances_are_missing() {
     let mut fleet = fleet().with(1, "InService", 600);
     fleet.groups[0]
@@ -255,6 +282,35 @@ fn braked_group_is_told_with_its_error_and_its_resume_until_it_is_resumed() {
     assert_eq!(braked[0].remedy.last(), Some(&resume));
     fleet.groups[0].marks.resumed_at = Some(fleet.now);
     assert_eq!(kinds(&fleet), [Kind::LaunchesSuspended]);
+}
+
+#[test]
+fn launches_whose_executions_were_stopped_and_not_described_are_not_lost() {
+    let mut stopped = fleet()
+        .with(1, "Pending:Wait", 60)
+        .with(2, "Pending:Wait", 60)
+        .with(3, "Pending:Wait", 60)
+        .with(4, "Pending:Wait", 60)
+        .with_execution(1, "ABORTED", None);
+    for n in [1, 2, 3] {
+        let seen = stopped.instances.get_mut(&id(n)).unwrap();
+        seen.instance.marked_at = Some(seen.instance.launched_at + 2);
+    }
+    let found = found(&stopped);
+    let of_kind = |kind: Kind| {
+        let of_kind = found.iter().filter(|it| it.kind == kind);
+        of_kind.map(|it| it.ids.len()).collect::<Vec<_>>()
+    };
+    // That which was described has its instance and its ARN.
+    assert_eq!(of_kind(Kind::ExecutionEnded), [2, 2], "{found:#?}");
+    assert_eq!(of_kind(Kind::NoExecution), [1], "{found:#?}");
+    assert!(
+        found[1].problem.starts_with("2 more launches wait"),
+        "{found:#?}"
+    );
+    // In a warm pool's group, the mark may be older than the launch.
+    stopped.groups[0].has_warm_pool = true;
+    assert_eq!(kinds(&stopped), [Kind::ExecutionEnded, Kind::NoExecution]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use hookline_domain::addresses::{AllocatedInterface, Pool};
+use hookline_domain::addresses::{AddressRange, AllocatedInterface, Pool, RoomPlanner, Subnet};
 use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::interface::Interface;
 use hookline_domain::profile::{Profile, Slot};
+use hookline_domain::quotas::ADDRESSES_OF_A_PREFIX;
 use hookline_domain::tags::own;
 
 use super::interfaces::delete_unattached;
@@ -159,8 +160,51 @@ fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding
     let wanted = u128::try_from(slot.ipv4_addresses()).unwrap_or(u128::MAX);
     if free.iter().all(|(_, free)| free.addresses < wanted) {
         found.push(full(slot, &field, &free));
+    } else if slot.prefixes > 0 && !has_block(case, profile, slot, &here, &zone) {
+        found.push(without_block(slot, &field, &free));
     }
     found
+}
+
+/// Whether a subnet has a block for each prefix of the slot, beside its addresses.
+fn has_block(
+    case: &Case,
+    profile: &Profile,
+    slot: &Slot,
+    here: &[&SeenSubnet],
+    zone: &str,
+) -> bool {
+    let reserved = |id: &SubnetId| case.reservations.get(id).into_iter().flatten();
+    let subnets = here.iter().map(|seen| {
+        let reservations = reserved(&seen.subnet.id).map(|it| it.range).collect();
+        let subnet = Subnet {
+            reservations,
+            ..seen.subnet.clone()
+        };
+        (subnet.id.clone(), subnet)
+    });
+    let for_prefixes = here.iter().map(|seen| {
+        let ranges = reserved(&seen.subnet.id).filter(|it| it.for_prefixes);
+        (seen.subnet.id.clone(), ranges.map(|it| it.range).collect())
+    });
+    let available = here
+        .iter()
+        .map(|seen| (seen.subnet.id.clone(), seen.available));
+    let allocated: Vec<AllocatedInterface> = case
+        .in_subnets
+        .iter()
+        .map(|it| it.interface.clone().into())
+        .collect();
+    let planner = RoomPlanner {
+        profile,
+        availability_zone: zone,
+        subnets: &subnets.collect(),
+        prefix_reservations: &for_prefixes.collect(),
+        allocated: &allocated,
+        available: &available.collect(),
+        in_flight: &[],
+    };
+    planner.pools().place(slot).is_some()
 }
 
 /// A subnet of a slot that does not exist.
@@ -203,15 +247,12 @@ impl Free {
             let held = it.interface.private_ip_addresses.len() + 16 * it.interface.prefixes.len();
             *holders.entry(holder(it)).or_default() += held;
         }
-        let reserved = case
-            .reservations
-            .get(&seen.subnet.id)
-            .map_or(&[][..], Vec::as_slice);
+        let reserved = case.reservations.get(&seen.subnet.id).into_iter().flatten();
         let addresses = match (slot.has_named_addresses(), seen.subnet.ipv4) {
             (true, Some(block)) => {
                 let mut pool = Pool::new(block);
                 let before = pool.free();
-                reserved.iter().for_each(|range| pool.take(*range));
+                reserved.for_each(|it| pool.take(AddressRange::from(it.range)));
                 slot.excluded_ranges
                     .iter()
                     .for_each(|range| pool.take(*range));
@@ -295,7 +336,35 @@ fn full(slot: &Slot, field: &str, free: &[(&SeenSubnet, Free)]) -> Finding {
         list(ids.clone(), NAMED),
         slot.ipv4_addresses()
     );
-    let mut finding = Finding::new(Kind::SubnetFull, problem).about(ids);
+    held(
+        Finding::new(Kind::SubnetFull, problem).about(ids),
+        field,
+        free,
+    )
+}
+
+/// Subnets with addresses enough, none of which has a whole block for a prefix.
+fn without_block(slot: &Slot, field: &str, free: &[(&SeenSubnet, Free)]) -> Finding {
+    let ids = free.iter().map(|(seen, _)| &seen.subnet.id);
+    let problem = format!(
+        "The network {} has no free block of {ADDRESSES_OF_A_PREFIX} addresses for {} of its interface in {}: what is \
+         free is in pieces.",
+        slot.network,
+        match slot.prefixes {
+            1 => "the prefix".to_owned(),
+            many => format!("each of the {many} prefixes"),
+        },
+        list(ids.clone(), NAMED)
+    );
+    let finding = Finding::new(Kind::SubnetFull, problem).about(ids);
+    held(finding, field, free).say(
+        "To keep blocks whole in a subnet, make a CIDR reservation of the type `prefix` there (VPC User Guide, \
+         \"Subnet CIDR reservations\").",
+    )
+}
+
+/// The finding with who holds the addresses of the subnets, and what gives some free.
+fn held(mut finding: Finding, field: &str, free: &[(&SeenSubnet, Free)]) -> Finding {
     for (seen, free) in free {
         let block = seen
             .subnet

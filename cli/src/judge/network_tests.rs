@@ -6,6 +6,7 @@ use hookline_domain::interface::Attachment;
 use super::*;
 use crate::fixtures::{NOW, case, id, instance, interface, limits, subnet};
 use crate::judge::Remedy;
+use crate::observed::account::Reservation;
 use crate::observed::case::Replacement;
 
 fn kinds(case: &Case) -> Vec<Kind> {
@@ -50,6 +51,42 @@ fn missing_security_group_names_the_field_and_the_networks() {
         fields[1].starts_with("profile.slots[1].securityGroupIds "),
         "{fields:?}"
     );
+}
+
+#[test]
+fn subnet_whose_free_addresses_are_in_pieces_has_no_room_for_a_prefix() {
+    let mut case = case();
+    case.subnets = vec![subnet(1, "10.0.48.0/26", 57), subnet(2, "10.0.49.0/28", 11)];
+    case.input.as_mut().unwrap().profile.slots[0].prefixes = 1;
+    assert_eq!(kinds(&case), []);
+    // One address in each block of 16.
+    let pieces = [20, 36, 50].map(|last| foreign(last, 1, "in the way"));
+    case.in_subnets = pieces.to_vec();
+    let found = findings(&case);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].kind, Kind::SubnetFull);
+    for says in [
+        "signaling has no free block of 16",
+        "the prefix",
+        "in pieces",
+    ] {
+        assert!(found[0].problem.contains(says), "{found:#?}");
+    }
+    // A reservation for prefixes keeps a block whole, and no address is chosen there.
+    case.in_subnets.remove(1);
+    let block = Reservation {
+        range: "10.0.48.32/28".parse().unwrap(),
+        for_prefixes: true,
+    };
+    let id = case.subnets[0].subnet.id.clone();
+    case.reservations.insert(id.clone(), vec![block]);
+    assert_eq!(kinds(&case), []);
+    let explicit = Reservation {
+        for_prefixes: false,
+        ..block
+    };
+    case.reservations.insert(id, vec![explicit]);
+    assert_eq!(kinds(&case), [Kind::SubnetFull]);
 }
 
 #[test]

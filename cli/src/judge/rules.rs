@@ -1,16 +1,19 @@
 //! The rules that start executions, for the launches of one group at one hook.
 
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Value, json};
 
-use super::finding::quoted;
-use super::{Finding, Kind, Remedy};
-use crate::observed::deployment::{Deployment, Rule};
+use super::words::list;
+use super::{Finding, Kind};
+use crate::observed::deployment::{Deployment, Rule, Target};
+use target::{TARGET_ID, deliver_as, put_back, sibling};
 
-/// How the template of a target's input begins; the profile and a brace follow.
-const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";
-/// Where the role of a rule's target is in a remedy that does not know it.
-const ROLE: &str = "ROLE_ARN";
+/// The most names that a text lists.
+const LISTED: usize = 4;
 
 /// Why the launches of `group` at `hook` get no execution, by the rules. `input` is their profile,
 /// if it is known.
@@ -48,7 +51,14 @@ pub(crate) fn findings(
         }
     }
     if matching.is_empty() {
-        found.push(no_rule(deployment, group, hook).of_group(group));
+        let mut elsewhere = deployment.elsewhere.iter();
+        let elsewhere = elsewhere.find_map(|rule| {
+            let is_for = rule.names("LifecycleHookName", hook) && rule.lets_through(group, hook);
+            let target = runs_executions(rule).filter(|_| is_for)?;
+            Some(with_another_target(deployment, rule, target, input))
+        });
+        let finding = elsewhere.unwrap_or_else(|| no_rule(deployment, group, hook));
+        found.push(finding.of_group(group));
     }
     found
 }
@@ -57,6 +67,40 @@ pub(crate) fn findings(
 pub(crate) fn answer(deployment: &Deployment, group: &str, hook: &str) -> bool {
     let mut rules = deployment.rules.iter();
     rules.any(|rule| rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, hook))
+}
+
+/// The target of a rule that is a state machine.
+fn runs_executions(rule: &Rule) -> Option<&Target> {
+    let mut targets = rule.targets.iter();
+    targets.find(|target| target.arn.contains(":stateMachine:"))
+}
+
+/// A rule for these launches that starts executions of another state machine, as of one that was
+/// replaced.
+fn with_another_target(
+    deployment: &Deployment,
+    rule: &Rule,
+    target: &Target,
+    input: Option<&ProfileInput>,
+) -> Finding {
+    let finding = Finding::new(
+        Kind::NoRule,
+        format!(
+            "The rule {} matches these launches, and its target is {}: they start no execution of {}.",
+            rule.name,
+            target.arn,
+            deployment.machine.arn()
+        ),
+    )
+    .say("If another deployment is to answer this hook, correct the profile's selector in the configuration, and deploy.");
+    let id = Some(target.id.as_str()).filter(|id| !id.is_empty());
+    put_back(
+        finding.say("Otherwise put the right target in its place."),
+        deployment,
+        rule,
+        id.unwrap_or(TARGET_ID),
+        input,
+    )
 }
 
 fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileInput>) -> Finding {
@@ -68,108 +112,7 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
         ),
     )
     .shown_by(format!("Its target must be {}.", deployment.machine.arn()));
-    let role = known_role(deployment);
-    let mut finding = finding;
-    if role.is_none() {
-        finding = finding.say(format!(
-            "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions."
-        ));
-        if !deployment.stack().is_empty() {
-            finding = finding.say("Its name in the stack:").run([
-                "aws",
-                "cloudformation",
-                "describe-stack-resources",
-                "--stack-name",
-                deployment.stack(),
-                "--query",
-                "StackResources[?contains(LogicalResourceId, 'StartLaunchRole')].PhysicalResourceId",
-            ]);
-        }
-    }
-    let (machine, role) = (deployment.machine.arn(), role.unwrap_or(ROLE));
-    finding = finding.say(
-        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, add \
-         DeadLetterConfig and RetryPolicy to the target in the command: the template of the stack has both.",
-    );
-    let put = match input {
-        Some(input) => put_target(rule, machine, role, &input.value),
-        None => {
-            finding = finding.say(
-                "profile.json is the profile of your configuration. A deployment does not put the target back: \
-                 CloudFormation sees no change.",
-            );
-            put_target_of_file(rule, machine, role)
-        }
-    };
-    finding.remedy.push(put);
-    finding
-}
-
-fn target(machine: &str, role: &str, template: &str) -> Value {
-    json!([{
-        "Id": "Target0",
-        "Arn": machine,
-        "RoleArn": role,
-        "InputTransformer": {"InputTemplate": template},
-    }])
-}
-
-/// The command that puts the target with this profile.
-fn put_target(rule: &Rule, machine: &str, role: &str, profile: &Value) -> Remedy {
-    // As the CDK app writes it: EventBridge would read `<…>` in a profile as a variable.
-    let profile = profile
-        .to_string()
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e");
-    let targets = target(machine, role, &format!("{TEMPLATE_START}{profile}}}"));
-    Remedy::run([
-        "aws",
-        "events",
-        "put-targets",
-        "--rule",
-        &rule.name,
-        "--targets",
-        &targets.to_string(),
-    ])
-}
-
-/// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
-/// escaped there.
-fn put_target_of_file(rule: &Rule, machine: &str, role: &str) -> Remedy {
-    let mut program = String::from("import json; t = json.loads(");
-    program.push_str(&json!(target(machine, role, TEMPLATE_START).to_string()).to_string());
-    program.push_str(
-        "); p = json.dumps(json.load(open(\"profile.json\"))); \
-         t[0][\"InputTransformer\"][\"InputTemplate\"] += p.replace(\"<\", \"\\\\u003c\").replace(\">\", \"\\\\u003e\") + \"}\"; \
-         print(json.dumps(t))",
-    );
-    let (program, rule) = (quoted(&program), quoted(&rule.name));
-    let words = [
-        "python3",
-        "-c",
-        &program,
-        ">",
-        "targets.json",
-        "&&",
-        "aws",
-        "events",
-        "put-targets",
-        "--rule",
-        &rule,
-        "--targets",
-        "file://targets.json",
-    ];
-    Remedy::Shell(words.map(str::to_owned).to_vec())
-}
-
-/// The role that another rule starts the same state machine with.
-fn known_role(deployment: &Deployment) -> Option<&str> {
-    let machine = &deployment.machine;
-    let mut targets = deployment
-        .rules
-        .iter()
-        .flat_map(|rule| rule.targets_of(machine));
-    targets.find_map(|target| target.role_arn.as_deref())
+    put_back(finding, deployment, rule, TARGET_ID, input)
 }
 
 fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
@@ -203,13 +146,19 @@ fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
     finding.say("Correct the profile's selector or hook in the configuration, and deploy.")
 }
 
-/// What is wrong with reconcile's rules.
+/// What is wrong with reconcile's rules. Each has other profiles; the interfaces that are left are seen by
+/// every round.
 pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
-    if deployment.reconcile.iter().any(|it| it.enabled) {
-        return Vec::new();
-    }
     let without = "Nothing starts lost launches, abandons those whose execution was stopped, or deletes interfaces that are left.";
-    let Some(disabled) = deployment.reconcile.first() else {
+    let mut without_target: Vec<Finding> = deployment
+        .reconcile_without_target
+        .iter()
+        .map(|rule| reconcile_without_target(deployment, rule))
+        .collect();
+    if deployment.reconcile.is_empty() && !without_target.is_empty() {
+        return without_target;
+    }
+    if deployment.reconcile.is_empty() {
         return vec![
             Finding::new(
                 Kind::ReconcileNotScheduled,
@@ -217,17 +166,76 @@ pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
             )
             .say("Deploy it: docs/operations/reconcile.md has its input."),
         ];
-    };
-    vec![
+    }
+    let any_runs = deployment.reconcile.iter().any(|it| it.enabled);
+    let mut disabled: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for reconcile in deployment.reconcile.iter().filter(|it| !it.enabled) {
+        let profiles = reconcile.profiles.iter().chain(&reconcile.retired);
+        let names = disabled.entry(&reconcile.rule).or_default();
+        names.extend(profiles.map(|input| input.profile.name.as_str()));
+    }
+    let findings = disabled.into_iter().map(|(rule, profiles)| {
+        let means = match any_runs {
+            false => without.to_owned(),
+            true => format!(
+                "Nothing starts lost launches of the profiles {}, or abandons those whose execution was stopped.",
+                list(profiles, LISTED)
+            ),
+        };
         Finding::new(
             Kind::ReconcileNotScheduled,
-            format!(
-                "The rule {} of reconcile is disabled. {without}",
-                disabled.rule
-            ),
+            format!("The rule {rule} of reconcile is disabled. {means}"),
         )
-        .run(["aws", "events", "enable-rule", "--name", &disabled.rule]),
-    ]
+        .run(["aws", "events", "enable-rule", "--name", rule])
+    });
+    without_target.extend(findings);
+    without_target
+}
+
+/// A rule of reconcile's schedule that has lost its target, with the command that puts it back: the
+/// profiles of the launch rules that no other target of reconcile has.
+fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
+    let others: Vec<&str> = deployment
+        .reconcile
+        .iter()
+        .flat_map(|it| &it.profiles)
+        .map(|input| input.profile.name.as_str())
+        .collect();
+    let lacking = deployment
+        .of_rules
+        .iter()
+        .map(|(_, input)| input)
+        .filter(|input| !others.contains(&input.profile.name.as_str()));
+    let profiles: Vec<&Value> = lacking.map(|input| &input.value).collect();
+    let mut input = json!({"stateMachineArn": deployment.machine.arn(), "profiles": profiles});
+    let has_others = deployment.reconcile.last();
+    if let (Some(other), Some(fields)) = (has_others, input.as_object_mut()) {
+        // Only the first target of a schedule sets attributes, so the limits are those of the last one.
+        let limits = other.input.get("limits").cloned();
+        fields.extend(limits.map(|limits| ("limits".to_owned(), limits)));
+        fields.insert("otherTargets".to_owned(), Value::Bool(true));
+    }
+    let function = deployment.function_arn("reconcile").unwrap_or_default();
+    let mut target = json!({"Id": TARGET_ID, "Arn": function, "Input": input.to_string()});
+    deliver_as(&mut target, sibling(deployment));
+    Finding::new(
+        Kind::ReconcileNotScheduled,
+        format!("The rule {rule} of reconcile has no target, so it starts no round."),
+    )
+    .shown_by("A deployment does not put the target back: CloudFormation sees no change.")
+    .say(
+        "Put it back. If the configuration has retiredProfiles or reconcile, add to the command's Input what it says: \
+         docs/operations/reconcile.md has each field.",
+    )
+    .run([
+        "aws",
+        "events",
+        "put-targets",
+        "--rule",
+        rule,
+        "--targets",
+        &json!([target]).to_string(),
+    ])
 }
 
 /// The rules whose profile cannot be read: their executions refuse their input.

@@ -4,7 +4,8 @@ use hookline_domain::execution::names::StateMachine;
 use hookline_domain::profile::Profile;
 
 use super::*;
-use crate::observed::deployment::Target;
+use crate::judge::Remedy;
+use crate::observed::deployment::{Retry, Target};
 
 const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
 
@@ -73,7 +74,7 @@ fn with_targets(rule: Rule, targets: &Value) -> Rule {
 
 #[test]
 fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule() {
-    let gone = rule("launch-upf", "upf", "hookline-launch", false);
+    let gone = rule("hookline-launch-upf", "upf", "hookline-launch", false);
     let other = rule("launch-smf", "smf", "hookline-launch", true);
     let found = found(vec![gone.clone(), other]);
     assert_eq!(found[0].kind, Kind::RuleWithoutTarget);
@@ -93,7 +94,7 @@ fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule
 
 #[test]
 fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
-    let gone = rule("launch-upf", "upf", "hookline-launch", false);
+    let gone = rule("hookline-launch-upf", "upf", "hookline-launch", false);
     let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![gone.clone()]);
     let found = findings(&deployment, "upf", "hookline-launch", None);
     let Some(Remedy::Shell(words)) = found[0].remedy.last() else {
@@ -121,6 +122,34 @@ fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
 }
 
 #[test]
+fn rule_whose_target_is_an_old_state_machine_is_named_with_it_and_gets_the_right_one() {
+    let mut old = rule("launch-upf", "upf", "hookline-launch", true);
+    old.targets[0].arn = format!("{MACHINE}-of-before");
+    old.targets[0].id = "Old".to_owned();
+    let found = found(vec![old.clone()]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].kind, Kind::NoRule);
+    for says in ["rule launch-upf matches", "launch-node-of-before"] {
+        assert!(found[0].problem.contains(says), "{found:#?}");
+    }
+    let Some(Remedy::Run(words)) = found[0].remedy.last() else {
+        panic!("{found:?}");
+    };
+    let targets: Value = serde_json::from_str(words.last().unwrap()).unwrap();
+    assert_eq!(targets[0]["Id"], "Old");
+    assert_eq!(targets[0]["Arn"], MACHINE);
+    // One that writes each launch into a log, and one for any hook.
+    let mut log = old.clone();
+    log.targets[0].arn = "arn:aws:logs:us-west-2:123456789012:log-group:launches".to_owned();
+    let mut any = old;
+    any.pattern["detail"] = json!({});
+    for rule in [log, any] {
+        let found = self::found(vec![rule]);
+        assert!(found[0].problem.contains("No rule matches"), "{found:#?}");
+    }
+}
+
+#[test]
 fn rule_that_wants_another_hook_says_so() {
     let found = found(vec![
         rule("launch-upf", "upf", "other", true),
@@ -131,6 +160,138 @@ fn rule_that_wants_another_hook_says_so() {
         found[0].evidence,
         ["The rule launch-upf wants LifecycleHookName other, not hookline-launch."]
     );
+}
+
+#[test]
+fn target_is_put_back_with_the_queue_and_the_retries_of_another_rule() {
+    let gone = rule("hookline-launch-upf", "upf", "hookline-launch", false);
+    let mut other = rule("launch-smf", "smf", "hookline-launch", true);
+    other.targets[0].dead_letter_queue = Some("arn:aws:sqs:us-west-2:123456789012:dead".to_owned());
+    other.targets[0].retry = Some(Retry {
+        attempts: Some(185),
+        event_age: Some(1_800),
+    });
+    let put = |found: &[Finding]| {
+        let Some(Remedy::Run(words)) = found[0].remedy.last() else {
+            panic!("{found:?}");
+        };
+        serde_json::from_str::<Value>(words.last().unwrap()).unwrap()
+    };
+    let with_sibling = found(vec![gone.clone(), other]);
+    assert_eq!(with_sibling[0].remedy.len(), 1, "{with_sibling:#?}");
+    let target = put(&with_sibling)[0].clone();
+    assert_eq!(
+        target["DeadLetterConfig"],
+        json!({"Arn": "arn:aws:sqs:us-west-2:123456789012:dead"})
+    );
+    let policy = json!({"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 1_800});
+    assert_eq!(target["RetryPolicy"], policy);
+    // Without one, a command finds the role.
+    let alone = found(vec![gone]);
+    let Remedy::Shell(words) = &alone[0].remedy[1] else {
+        panic!("{alone:#?}");
+    };
+    let line = words.join(" ");
+    for says in [
+        "aws iam get-role",
+        "describe-stack-resources --stack-name hookline",
+        "StartLaunchRole",
+    ] {
+        assert!(line.contains(says), "{line}");
+    }
+}
+
+#[test]
+fn reconcile_whose_rule_has_lost_its_target_gets_it_back_with_the_profiles() {
+    let launch = Rule {
+        targets: vec![Target {
+            arn: MACHINE.to_owned(),
+            template: Some(format!("{{\"event\":<e>,\"profile\":{}}}", input().value)),
+            ..Target::default()
+        }],
+        ..rule("launch-upf", "upf", "hookline-launch", true)
+    };
+    let rounds = |name: &str, description: &str| Rule {
+        name: name.to_owned(),
+        enabled: true,
+        description: description.to_owned(),
+        schedule: Some("rate(5 minutes)".to_owned()),
+        ..Rule::default()
+    };
+    let found = |rounds: Rule| {
+        let rules = vec![launch.clone(), rounds];
+        reconcile_findings(&Deployment::of(StateMachine::read(MACHINE).unwrap(), rules))
+    };
+    let of_stack = found(rounds(
+        "hookline-OrchestratorRulesSchedule-1X2Y",
+        "Starts the rounds of reconcile (Hookline)",
+    ));
+    assert_eq!(of_stack.len(), 1, "{of_stack:#?}");
+    assert!(
+        of_stack[0].problem.contains("has no target"),
+        "{of_stack:#?}"
+    );
+    let Some(Remedy::Run(words)) = of_stack[0].remedy.last() else {
+        panic!("{of_stack:?}");
+    };
+    let targets: Value = serde_json::from_str(words.last().unwrap()).unwrap();
+    assert_eq!(
+        targets[0]["Arn"],
+        "arn:aws:lambda:us-west-2:123456789012:function:hookline-reconcile"
+    );
+    // What is put is reconcile's.
+    let mut put_back = rounds("hookline-reconcile", "");
+    put_back.targets = vec![Target {
+        input: Some(targets[0]["Input"].as_str().unwrap().to_owned()),
+        ..Target::default()
+    }];
+    assert!(found(put_back).is_empty());
+    // A schedule of another stack says nothing.
+    let other = found(rounds(
+        "other-reconcile",
+        "Starts the rounds of reconcile (Hookline)",
+    ));
+    assert!(
+        other[0].problem.starts_with("No rule starts reconcile"),
+        "{other:#?}"
+    );
+}
+
+#[test]
+fn each_disabled_rule_of_reconcile_is_found() {
+    let rounds = |name: &str, enabled: bool, profile: &str| {
+        let mut value = input().value;
+        value["name"] = json!(profile);
+        let target = Target {
+            input: Some(json!({"stateMachineArn": MACHINE, "profiles": [value]}).to_string()),
+            ..Target::default()
+        };
+        Rule {
+            name: name.to_owned(),
+            enabled,
+            schedule: Some("rate(5 minutes)".to_owned()),
+            targets: vec![target],
+            ..Rule::default()
+        }
+    };
+    let found = |first: bool, second: bool| {
+        let rules = vec![rounds("one", first, "upf"), rounds("two", second, "smf")];
+        let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), rules);
+        let starts = deployment.reconcile_starts(deployment.profiles.last().unwrap());
+        (reconcile_findings(&deployment), starts)
+    };
+    assert!(matches!(found(true, true), (found, true) if found.is_empty()));
+    let (one, starts) = found(true, false);
+    assert!(!starts);
+    assert_eq!(one.len(), 1, "{one:#?}");
+    assert!(
+        one[0].problem.contains("rule two of reconcile is disabled"),
+        "{one:#?}"
+    );
+    assert!(one[0].problem.contains("of the profiles smf"), "{one:#?}");
+    let (both, _) = found(false, false);
+    assert_eq!(both.len(), 2, "{both:#?}");
+    assert!(both[0].problem.contains("deletes interfaces"), "{both:#?}");
 }
 
 #[test]

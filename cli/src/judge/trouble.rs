@@ -37,7 +37,12 @@ pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
 
 /// What is wrong with a group.
 pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
-    let inputs: Vec<_> = fleet.profiles_of(group).collect();
+    let covering: Vec<_> = fleet.profiles_of(group).collect();
+    // No launch begins with a retired profile, so it needs neither a rule nor a hook.
+    let active = covering.iter().copied();
+    let inputs: Vec<_> = active
+        .filter(|input| !fleet.deployment.is_retired(input))
+        .collect();
     let profiles: Vec<_> = inputs.iter().map(|input| &input.profile).collect();
     let mut found = Vec::new();
     for input in &inputs {
@@ -49,7 +54,7 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
             Some(input),
         ));
     }
-    if inputs.is_empty() {
+    if covering.is_empty() {
         // Only a rule without a target names the group.
         for hook in fleet.hooks_of(group) {
             found.extend(rules::findings(
@@ -62,7 +67,10 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     }
     let hooks = fleet.hooks_of(group);
     let deployment = Some(&fleet.deployment);
-    found.extend(hooks::findings(group, hooks, &profiles, deployment));
+    let expected = fleet.deployment.expected_hooks();
+    found.extend(hooks::findings(
+        group, hooks, &profiles, deployment, &expected,
+    ));
     found.extend(launches::findings(fleet, group));
     found.extend(interfaces::nodes_that_lack(fleet, group));
     found
@@ -70,7 +78,7 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
 
 /// Groups that a profile or a rule names and that do not exist.
 fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
-    let named = fleet.deployment.named_groups().into_iter();
+    let named = fleet.deployment.active_groups().into_iter();
     let missing = named.filter(|name| !fleet.groups.iter().any(|group| group.name == *name));
     missing
         .map(|name| {
@@ -83,3 +91,7 @@ fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "trouble_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Selector;
 use hookline_domain::reconcile::ProfileInput;
+use hookline_domain::reconcile::hooks::ExpectedHooks;
 use ipnet::IpNet;
 
 use super::deployment::{Deployment, Rule};
@@ -58,6 +59,8 @@ pub(crate) struct Account {
     /// What a configuration reserves, by the function's name without the stack's; `None` where no
     /// configuration was given.
     pub(crate) to_be_reserved: Option<BTreeMap<String, u64>>,
+    /// What a configuration says of the launch hooks; `None` where no configuration was given.
+    pub(crate) to_be_expected: Option<ExpectedHooks>,
     pub(crate) machine: Option<Machine>,
     /// The functions that the state machine and reconcile's rule name, with the versions that they
     /// name, and the newest code of each; `None`: there is no such function or version.
@@ -118,6 +121,20 @@ pub(crate) struct Revision {
 }
 
 impl Account {
+    /// What is said of the launch hooks: by the configuration, or by what is deployed. A timeout that the
+    /// configuration changes is not held against the hook, as the deployment puts it.
+    pub(crate) fn expected_hooks(&self) -> ExpectedHooks {
+        let deployed = self.deployment.as_ref().map(Deployment::expected_hooks);
+        let deployed = deployed.unwrap_or_default();
+        let Some(mut expected) = self.to_be_expected.clone() else {
+            return deployed;
+        };
+        expected
+            .heartbeat_seconds
+            .retain(|profile, seconds| deployed.heartbeat_seconds.get(profile) == Some(seconds));
+        expected
+    }
+
     /// The account of the stack: as the configuration names it, that of the state machine, or that of a
     /// group.
     pub(crate) fn id(&self) -> Option<&str> {

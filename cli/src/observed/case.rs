@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookline_domain::addresses::AddressRange;
 use hookline_domain::ids::{InstanceId, SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::interface::Interface;
@@ -10,6 +9,7 @@ use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::ProfileInput;
 use hookline_domain::tags::own;
 
+use super::account::Reservation;
 use super::deployment::Deployment;
 use super::execution::{Execution, HistoryEvent};
 use super::group::{Activity, Group, Hook};
@@ -47,7 +47,7 @@ pub(crate) struct Case {
     /// Those of the profile's subnets that exist.
     pub(crate) subnets: Vec<SeenSubnet>,
     /// The CIDR reservations of the subnets in the node's Availability Zone.
-    pub(crate) reservations: BTreeMap<SubnetId, Vec<AddressRange>>,
+    pub(crate) reservations: BTreeMap<SubnetId, Vec<Reservation>>,
     /// All interfaces in the subnets in the node's Availability Zone.
     pub(crate) in_subnets: Vec<SeenInterface>,
     /// Those of the profile's security groups that exist.

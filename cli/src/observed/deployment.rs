@@ -23,6 +23,8 @@ const SOURCE: &str = "aws.autoscaling";
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 /// What the descriptions of a stack's rules end in.
 const MARK: &str = "(Hookline)";
+/// The description of a rule of reconcile's schedule (`cdk/lib/launch/reconcile-rules.ts`).
+const ROUNDS: &str = "Starts the rounds of reconcile (Hookline)";
 
 /// A rule of EventBridge.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +41,25 @@ pub(crate) struct Rule {
 /// A target of a rule.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
+    /// Its id in the rule: a target that is put with the same id replaces it.
+    pub(crate) id: String,
     pub(crate) arn: String,
     pub(crate) role_arn: Option<String>,
     /// The template of its input.
     pub(crate) template: Option<String>,
     /// Its constant input.
     pub(crate) input: Option<String>,
+    /// The ARN of its dead-letter queue.
+    pub(crate) dead_letter_queue: Option<String>,
+    pub(crate) retry: Option<Retry>,
+}
+
+/// How EventBridge retries a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) attempts: Option<i32>,
+    /// In seconds.
+    pub(crate) event_age: Option<i32>,
 }
 
 impl Target {
@@ -66,6 +81,14 @@ impl Rule {
         let named = self.name.to_ascii_lowercase().contains("reconcile");
         let of_stack = !stack.is_empty() && self.name.starts_with(stack);
         self.schedule.is_some() && (named || of_stack || self.is_of_a_stack())
+    }
+
+    /// Whether it is reconcile's of this stack, and has lost its target.
+    fn is_reconciles_without_target(&self, stack: &str) -> bool {
+        let of_stack = stack.is_empty() || self.name.starts_with(&format!("{stack}-"));
+        let named = self.name.to_ascii_lowercase().contains("reconcile");
+        let is_reconciles = self.description == ROUNDS || named;
+        self.schedule.is_some() && self.targets.is_empty() && of_stack && is_reconciles
     }
 
     /// Whether the CDK app has made it, by its description.
@@ -102,6 +125,30 @@ impl Rule {
         self.matches_launches()
             && fits("AutoScalingGroupName", group)
             && fits("LifecycleHookName", hook)
+    }
+
+    /// Whether a field of the event's detail must be one of some texts, and this is one of them.
+    pub(crate) fn names(&self, field: &str, value: &str) -> bool {
+        let wanted = self.wanted(field);
+        wanted.is_some_and(|wanted| wanted.contains(&value))
+    }
+
+    /// Whether it may be of this stack, or for launches of these profiles. Without a stack, its name tells
+    /// nothing.
+    fn may_be_of(&self, stack: &str, profiles: &[ProfileInput]) -> bool {
+        let names = |field: &str, value: &str| self.names(field, value);
+        let is_for = |input: &ProfileInput| {
+            let groups = match &input.profile.selector {
+                Selector::AutoScalingGroupNames(groups) => groups
+                    .iter()
+                    .any(|group| names("AutoScalingGroupName", group)),
+                Selector::Tag(_) | Selector::Tags(_) => true,
+            };
+            groups && names("LifecycleHookName", &input.profile.hook.name)
+        };
+        stack.is_empty()
+            || self.name.starts_with(&format!("{stack}-"))
+            || profiles.iter().any(is_for)
     }
 
     /// The targets that are this state machine, or a version or an alias of it.
@@ -160,10 +207,14 @@ impl Reconcile {
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) machine: StateMachine,
-    /// The rules that start its executions, and those for launches that have no target at all.
+    /// The rules that start its executions, and those of its own for launches that have no target at all.
     pub(crate) rules: Vec<Rule>,
+    /// The other rules for launches: their targets are not its state machine.
+    pub(crate) elsewhere: Vec<Rule>,
     /// The rules that start reconcile.
     pub(crate) reconcile: Vec<Reconcile>,
+    /// The names of rules of reconcile's schedule that have no target.
+    pub(crate) reconcile_without_target: Vec<String>,
     /// The profiles, each once: those of the rules, and those that only reconcile has.
     pub(crate) profiles: Vec<ProfileInput>,
     /// Rules whose profile cannot be read, and why.
@@ -201,11 +252,14 @@ impl Deployment {
             .iter()
             .flat_map(|rule| reconcile(rule, &machine))
             .collect();
-        let rules: Vec<Rule> = rules
-            .into_iter()
-            .filter(Rule::matches_launches)
-            .filter(|rule| rule.targets.is_empty() || rule.targets_of(&machine).next().is_some())
-            .collect();
+        let stack = Self::stack_of(machine.arn()).unwrap_or_default();
+        let without_target = rules
+            .iter()
+            .filter(|rule| rule.is_reconciles_without_target(stack));
+        let reconcile_without_target = without_target.map(|rule| rule.name.clone()).collect();
+        let of_launches = rules.into_iter().filter(Rule::matches_launches);
+        let (mut own, other): (Vec<Rule>, Vec<Rule>) =
+            of_launches.partition(|rule| rule.targets_of(&machine).next().is_some());
         let mut profiles: Vec<ProfileInput> = Vec::new();
         let mut unreadable = Vec::new();
         let mut of_rules = Vec::new();
@@ -214,7 +268,7 @@ impl Deployment {
                 profiles.push(input);
             }
         };
-        for rule in &rules {
+        for rule in &own {
             for target in rule.targets_of(&machine) {
                 match profile_of(target) {
                     Ok(input) => {
@@ -225,20 +279,24 @@ impl Deployment {
                 }
             }
         }
-        let named: Vec<String> = profiles
-            .iter()
-            .map(|input| input.profile.name.clone())
-            .collect();
         let active = reconcile.iter().flat_map(|it| &it.profiles);
         for input in active.chain(reconcile.iter().flat_map(|it| &it.retired)) {
-            if !named.contains(&input.profile.name) {
+            let is_named = |known: &ProfileInput| known.profile.name == input.profile.name;
+            if !profiles.iter().any(is_named) {
                 profiles.push(input.clone());
             }
         }
+        let (other, without_target): (Vec<Rule>, Vec<Rule>) =
+            other.into_iter().partition(|rule| !rule.targets.is_empty());
+        let without_target = without_target.into_iter();
+        own.extend(without_target.filter(|rule| rule.may_be_of(stack, &profiles)));
+        own.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
             machine,
-            rules,
+            rules: own,
+            elsewhere: other,
             reconcile,
+            reconcile_without_target,
             profiles,
             unreadable,
             of_rules,
@@ -277,6 +335,13 @@ impl Deployment {
         }
     }
 
+    /// The ARN of one of its functions, which is in the account and Region of the state machine.
+    pub(crate) fn function_arn(&self, name: &str) -> Option<String> {
+        let (before, _) = self.machine.arn().split_once(":stateMachine:")?;
+        let before = before.replacen(":states:", ":lambda:", 1);
+        Some(format!("{before}:function:{}", self.function(name)))
+    }
+
     /// Whether no launch begins with a profile any more: only reconcile has it, among its retired ones.
     pub(crate) fn is_retired(&self, input: &ProfileInput) -> bool {
         let is = |other: &ProfileInput| other.profile == input.profile;
@@ -286,21 +351,33 @@ impl Deployment {
         retired.any(is) && !of_rules.chain(active).any(is)
     }
 
-    /// Whether reconcile starts executions with a profile.
+    /// The profiles with which launches begin.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &ProfileInput> {
+        self.profiles.iter().filter(|it| !self.is_retired(it))
+    }
+
+    /// Whether reconcile starts executions with a profile, by an enabled rule.
     pub(crate) fn reconcile_starts(&self, input: &ProfileInput) -> bool {
-        let mut profiles = self.reconcile.iter().flat_map(|it| &it.profiles);
+        let enabled = self.reconcile.iter().filter(|it| it.enabled);
+        let mut profiles = enabled.flat_map(|it| &it.profiles);
         input.profile.hook.complete && profiles.any(|other| other.profile == input.profile)
     }
 
     /// The groups that the profiles and the rules name.
     pub(crate) fn named_groups(&self) -> Vec<String> {
-        let of_profiles = self
-            .profiles
-            .iter()
-            .filter_map(|input| match &input.profile.selector {
-                Selector::AutoScalingGroupNames(names) => Some(names.iter().cloned()),
-                Selector::Tag(_) | Selector::Tags(_) => None,
-            });
+        self.groups_named_by(self.profiles.iter())
+    }
+
+    /// The same without those that only a retired profile names: they need not exist any more.
+    pub(crate) fn active_groups(&self) -> Vec<String> {
+        self.groups_named_by(self.active())
+    }
+
+    fn groups_named_by<'a>(&self, profiles: impl Iterator<Item = &'a ProfileInput>) -> Vec<String> {
+        let of_profiles = profiles.filter_map(|input| match &input.profile.selector {
+            Selector::AutoScalingGroupNames(names) => Some(names.iter().cloned()),
+            Selector::Tag(_) | Selector::Tags(_) => None,
+        });
         let of_rules = self
             .rules
             .iter()
@@ -324,6 +401,10 @@ impl Deployment {
         for reconcile in &self.reconcile {
             expected.extend(&reconcile.hooks);
         }
+        // What began with a retired profile still waits at its hook, as reconcile has it.
+        let retired = self.profiles.iter().filter(|it| self.is_retired(it));
+        let retired = retired.map(|input| input.profile.hook.name.clone());
+        expected.others.extend(retired);
         expected
     }
 

@@ -94,17 +94,28 @@ fn rule_whose_profile_cannot_be_read_says_why() {
 }
 
 #[test]
-fn rules_of_another_deployment_are_left_out_and_rules_without_a_target_are_kept() {
+fn rules_of_others_are_left_out_and_own_rules_without_a_target_are_kept() {
+    let named = |name: &str, group: &str| Rule {
+        name: name.to_owned(),
+        ..launch_rule(group, None)
+    };
     let rules = vec![
         launch_rule("upf", Some(target("a-launch-node", &profile("upf")))),
         launch_rule("smf", Some(target("b-launch-node", &profile("smf")))),
-        launch_rule("amf", None),
+        // Of the stack by its name, and by the group and the hook of a profile.
+        named("a-Launchamf-1X2Y3Z", "amf"),
+        named("by-hand", "upf"),
+        // Of another stack, and of nobody who is known.
+        named("ab-Launchamf-1X2Y3Z", "amf"),
+        named("audit", "batch"),
     ];
     let found = Deployment::of(machine("a-launch-node"), rules);
     let names: Vec<_> = found.rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert_eq!(names, ["upf", "amf"]);
+    assert_eq!(names, ["a-Launchamf-1X2Y3Z", "by-hand", "upf"]);
     assert_eq!(found.named_groups(), ["amf", "upf"]);
     assert_eq!(found.function("adopt"), "a-adopt");
+    let without_stack = Deployment::of(machine("launch-node"), vec![named("any", "amf")]);
+    assert_eq!(without_stack.rules.len(), 1);
 }
 
 #[test]

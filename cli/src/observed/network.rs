@@ -11,6 +11,8 @@ use hookline_domain::tags::own;
 #[derive(Clone, Debug)]
 pub(crate) struct SeenInstance {
     pub(crate) instance: Instance,
+    /// As `Client.UserInitiatedShutdown`; may be empty.
+    pub(crate) reason_code: String,
     /// As `Client.UserInitiatedShutdown: User initiated shutdown`; may be empty.
     pub(crate) state_reason: String,
     /// As `User initiated (2026-01-02 03:04:05 GMT)`; may be empty.

@@ -270,6 +270,7 @@ async fn profile_and_configuration_are_checked_before_the_deployment() {
     smf["name"] = json!("smf");
     smf["selector"] = json!({"autoScalingGroupNames": ["smf"]});
     let config = json!({
+        "stackName": "hookline",
         "profiles": [deployed.profile, other, smf],
         "hooks": [{"profile": "smf", "autoScalingGroup": "smf"}],
     });
@@ -321,6 +322,26 @@ async fn profile_and_configuration_are_checked_before_the_deployment() {
         text.contains("1 problem, so the account was not looked at"),
         "{text}"
     );
+
+    let mut misspelt = config.clone();
+    misspelt["stackname"] = misspelt["stackName"].take();
+    misspelt.as_object_mut().unwrap().remove("stackName");
+    let file = write("misspelt.json", &misspelt);
+    let assert = deployed
+        .run(&format!("check --config {file}"))
+        .await
+        .code(1);
+    let text = unwrapped(&stdout(&assert));
+    for says in ["Did you mean `stackName`?", "stackName: is missing"] {
+        assert!(text.contains(says), "no {says:?} in {text}");
+    }
+    let assert = deployed
+        .run("check --config hookline.config.ts")
+        .await
+        .code(3);
+    let says = "npx tsx -e 'console.log(JSON.stringify(require(\"./hookline.config.ts\").default))' | hookline check --config -";
+    let text = unwrapped(&stderr(&assert));
+    assert!(text.contains(says), "{text}");
 
     let file = fixture("profiles/none.json").display().to_string();
     let assert = deployed

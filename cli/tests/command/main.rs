@@ -31,6 +31,7 @@ mod status;
 mod timeline;
 mod user_data;
 mod versions;
+mod watch;
 mod whoami;
 
 use std::path::{Path, PathBuf};

@@ -14,9 +14,11 @@ use hookline_testkit::wait::wait_for;
 use regex_lite::{Captures, Regex};
 
 use crate::deployed::Deployed;
+use crate::explain::lost_launch;
 use crate::program::{hookline, stdout};
 use crate::stderr;
 use crate::timeline::launches;
+use crate::versions;
 
 /// Things that are called by the number of their appearance: ids and private addresses.
 const NUMBERED: [&str; 2] = [
@@ -25,7 +27,7 @@ const NUMBERED: [&str; 2] = [
 ];
 
 /// What differs from run to run, and what stands for it.
-const MASKED: [(&str, &str); 9] = [
+const MASKED: [(&str, &str); 10] = [
     (
         r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         "UUID",
@@ -40,6 +42,8 @@ const MASKED: [(&str, &str); 9] = [
     (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "AGE"),
     (r#""(took|longestWaitSeconds)": \d+"#, "\"$1\": NUMBER"),
     (r"127\.0\.0\.1:\d+", "ENDPOINT"),
+    // Calls of one launch may be in two seconds.
+    (r"at most \d+ in a second", "at most NUMBER in a second"),
     // The widths of columns follow what is masked.
     (r"(\S)  +", "$1  "),
 ];
@@ -140,6 +144,18 @@ fn commands_for_files_print_what_they_did() {
     }
 }
 
+/// `schema` prints files of the repository (`printed.rs`).
+#[test]
+fn commands_that_print_what_is_made_from_the_types_print_what_they_did() {
+    // Of the scripts for shells, that of fish has the descriptions too.
+    for line in ["completions fish", "man"] {
+        let printed = stdout(&hookline(line).assert().success());
+        // The page has the release in it.
+        let printed = printed.replace(env!("CARGO_PKG_VERSION"), "RELEASE");
+        insta::assert_snapshot!(name(line), printed);
+    }
+}
+
 /// The exit code of a command, and what it printed on both streams.
 fn printed(assert: &Assert) -> String {
     let code = assert.get_output().status.code().unwrap();
@@ -167,6 +183,46 @@ async fn at_rest(deployed: &Deployed, abandoned: &str) {
     .unwrap();
 }
 
+/// Takes a snapshot of what a command prints in a scene, as text and as JSON.
+async fn keep(deployed: &Deployed, kept: &str, line: &str) {
+    let name = name(kept);
+    insta::assert_snapshot!(name.clone(), printed(&deployed.run(line).await));
+    let call = format!("{line} --json");
+    insta::assert_snapshot!(format!("{name}_json"), printed(&deployed.run(&call).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timeline_prints_what_it_did() {
+    let (deployed, instance) = launches().await;
+    at_rest(&deployed, &instance).await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("upf.html").display().to_string();
+    let assert = deployed.run(&format!("timeline upf -o {file}")).await;
+    insta::assert_snapshot!("timeline_upf", printed(&assert).replace(&file, "FILE"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_print_what_they_did() {
+    let deployed = Deployed::start().await;
+    for release in ["1.0.0", "1.1.0", "1.2.0"] {
+        versions::deploy(&deployed, release);
+    }
+    // It runs on with the last of the versions that are there.
+    versions::start(&deployed).await;
+    versions::deploy(&deployed, "1.3.0");
+    keep(&deployed, "versions", "versions").await;
+    let done = deployed.run("versions --yes").await;
+    insta::assert_snapshot!("versions_yes", printed(&done));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_of_a_lost_launch_prints_what_it_did() {
+    let (deployed, instance) = lost_launch().await;
+    keep(&deployed, "replay lost", &format!("replay {instance}")).await;
+    let done = deployed.run(&format!("replay {instance} --yes")).await;
+    insta::assert_snapshot!("replay_lost_yes", printed(&done));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_in_a_scene_print_what_they_did() {
     let (deployed, instance) = launches().await;
@@ -190,10 +246,7 @@ async fn commands_in_a_scene_print_what_they_did() {
         "migrate",
         "status --stack no-such-stack",
     ] {
-        let call = line.replace("INSTANCE", &instance);
-        let name = name(&line.replace("INSTANCE", "instance"));
-        insta::assert_snapshot!(name.clone(), printed(&deployed.run(&call).await));
-        let call = format!("{call} --json");
-        insta::assert_snapshot!(format!("{name}_json"), printed(&deployed.run(&call).await));
+        let kept = line.replace("INSTANCE", "instance");
+        keep(&deployed, &kept, &line.replace("INSTANCE", &instance)).await;
     }
 }

@@ -12,7 +12,7 @@ use crate::{check_text, json_error, stdout, unwrapped};
 const TAG_NODE: &str = "hookline-tag-node";
 
 /// Deploys another release: a version of the function, and a state machine that calls it.
-fn deploy(deployed: &Deployed, release: &str) -> String {
+pub(crate) fn deploy(deployed: &Deployed, release: &str) -> String {
     let lambda = deployed.fake.aws.lambda();
     lambda.register(function(TAG_NODE, release));
     let version = lambda.publish(TAG_NODE).unwrap();
@@ -25,7 +25,7 @@ fn deploy(deployed: &Deployed, release: &str) -> String {
 }
 
 /// Starts an execution that goes on.
-async fn start(deployed: &Deployed) -> Value {
+pub(crate) async fn start(deployed: &Deployed) -> Value {
     let call = json!({"stateMachineArn": MACHINE, "input": "{}"});
     deployed
         .call("AWSStepFunctions.StartExecution", &call)

@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cloudtrail::CloudTrail;
-use crate::ec2::{self, Ec2};
+use crate::ec2::{self, Ec2, EndReason};
 use crate::kernel::{Kernel, TimerQueue};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
@@ -199,7 +199,13 @@ impl Context<'_> {
             autoscaling: self.autoscaling,
             cloudtrail: self.machines.cloudtrail,
         };
-        ec2::terminate(self.machines.ec2, self.kernel, &mut observer, instance)
+        ec2::terminate(
+            self.machines.ec2,
+            self.kernel,
+            &mut observer,
+            instance,
+            EndReason::Call,
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::errors::Kind;
 use super::filter::Filters;
-use super::instance::{Instance, InstanceState, write_state};
+use super::instance::{EndReason, Instance, InstanceState, write_state};
 use super::interface::{NetworkInterface, dns_name};
 use super::interface_xml::write_in_instance;
 use super::lagged::describe_time;
@@ -199,23 +199,31 @@ fn write(
         &instance.security_groups
     };
     security_group::write_set(xml, ec2, groups);
-    if let Some(ended) = instance.ended_at {
-        // The form is EC2's own, as in `User initiated (2026-01-02 03:04:05 GMT)` (AWS CLI Command
-        // Reference, `terminate-instances` and `describe-instances`).
-        let at = kernel.timestamp_at(ended).strftime("%Y-%m-%d %H:%M:%S GMT");
-        xml.text("reason", format!("User initiated ({at})"));
+    if let Some((at, why)) = instance.ended {
+        xml.text("reason", transition_reason(kernel, at, why));
         xml.element("stateReason", |xml| {
-            xml.text("code", "Client.UserInitiatedShutdown");
-            xml.text(
-                "message",
-                "Client.UserInitiatedShutdown: User initiated shutdown",
-            );
+            xml.text("code", why.code());
+            xml.text("message", format!("{}: {}", why.code(), why.text()));
         });
     }
     tags::write(xml, shown_tags(kernel, instance));
     xml.items("networkInterfaceSet", interfaces, |xml, interface| {
         write_in_instance(xml, ec2, kernel, interface);
     });
+}
+
+/// The reason of the last change of state. A call has its time, in EC2's own form, as in `User initiated
+/// (2026-01-02 03:04:05 GMT)` (AWS CLI Command Reference, `terminate-instances` and
+/// `describe-instances`). EC2's own reasons have none: `Server.InternalError` is all that Cloud
+/// Custodian's tests of such instances have (`tests/test_ec2.py`).
+fn transition_reason(kernel: &Kernel, at: Instant, why: EndReason) -> String {
+    match why {
+        EndReason::Call => {
+            let at = kernel.timestamp_at(at).strftime("%Y-%m-%d %H:%M:%S GMT");
+            format!("User initiated ({at})")
+        }
+        EndReason::SpotTermination | EndReason::ClientError => why.code().to_owned(),
+    }
 }
 
 fn primary<'a>(interfaces: &[&'a NetworkInterface]) -> Option<&'a NetworkInterface> {

@@ -65,6 +65,39 @@ impl InstanceState {
     }
 }
 
+/// Why an instance ended, as DescribeInstances tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// A call of TerminateInstances.
+    Call,
+    /// EC2 interrupted a Spot Instance.
+    SpotTermination,
+    /// EC2 could not start it by a fault of the account, as a KMS key that it may not use.
+    ClientError,
+}
+
+impl EndReason {
+    /// The code of `stateReason` (EC2 API Reference, StateReason).
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Call => "Client.UserInitiatedShutdown",
+            Self::SpotTermination => "Server.SpotInstanceTermination",
+            Self::ClientError => "Client.InternalError",
+        }
+    }
+
+    /// What its message has after the code. That of a client error is as in AWS re:Post, "Why does my EC2
+    /// instance stop immediately when I start it?"; that of Spot is in no reference, and nothing should read it.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Call => "User initiated shutdown",
+            Self::SpotTermination => "Instance terminated by a Spot interruption",
+            Self::ClientError => "Client error on launch",
+        }
+    }
+}
+
 /// Learns at once that an instance changed its state. The only observer is Auto Scaling.
 pub trait StateObserver {
     /// Called after the state changed and its event was put on the bus.
@@ -115,8 +148,8 @@ pub struct Instance {
     pub created_at: Instant,
     /// Whether its last stop was a hibernation, so that its start restores what was in memory.
     pub hibernated: bool,
-    /// When its termination began.
-    pub ended_at: Option<Instant>,
+    /// When its termination began, and why.
+    pub ended: Option<(Instant, EndReason)>,
 }
 
 /// Begins to terminate an instance. An instance that is already shutting down or terminated stays
@@ -129,12 +162,13 @@ pub fn terminate(
     kernel: &mut Kernel,
     observer: &mut dyn StateObserver,
     instance_id: &str,
+    reason: EndReason,
 ) -> Result<(), ApiError> {
     let state = state_of(ec2, instance_id)?;
     if !state.is_ending() {
         let now = kernel.now();
         ec2.edit_instance(kernel, instance_id, |instance| {
-            instance.ended_at = Some(now);
+            instance.ended = Some((now, reason));
         });
         set_state(
             ec2,
@@ -257,7 +291,7 @@ pub(crate) fn terminate_all(
 ) -> Result<String, ApiError> {
     let before = instances_named(ec2, params, |_, _| Ok(()))?;
     for (id, _) in &before {
-        terminate(ec2, kernel, observer, id)?;
+        terminate(ec2, kernel, observer, id, EndReason::Call)?;
     }
     Ok(state_changes(ec2, before))
 }

@@ -110,7 +110,7 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
         launch_time: now,
         created_at: now,
         hibernated: false,
-        ended_at: None,
+        ended: None,
     };
     ec2.instances
         .insert(instance_id.clone(), Lagged::new(now, instance));

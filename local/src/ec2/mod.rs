@@ -47,7 +47,7 @@ use tokio::time::Instant;
 pub(crate) use actions::{act, run_next_timer};
 pub use attach::{AttachmentRef, attach_network_interface, detach_network_interface};
 pub use create_interface::{InterfaceSpec, create_network_interface};
-pub use instance::{Instance, InstanceState, StateObserver, terminate};
+pub use instance::{EndReason, Instance, InstanceState, StateObserver, terminate};
 pub use instance_type::InstanceType;
 pub(crate) use interface::dns_name;
 pub use interface::{Attachment, AttachmentStatus, NetworkInterface};

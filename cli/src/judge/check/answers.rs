@@ -7,7 +7,7 @@ use super::LISTED;
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind, Remedy, hooks, rules};
 use crate::observed::account::Account;
-use crate::observed::deployment::{Deployment, Rule};
+use crate::observed::deployment::{Deployment, Reconcile, Rule};
 use crate::observed::group::{Group, Hook};
 
 /// Auto Scaling's limits of a wait at a hook: 100 heartbeat timeouts, and 48 hours (API Reference,
@@ -76,7 +76,9 @@ fn of_hooks(
     covering: &[&ProfileInput],
 ) -> Vec<Finding> {
     let profiles: Vec<&Profile> = covering.iter().map(|input| &input.profile).collect();
-    let mut found = hooks::findings(group, hooks, &profiles, account.deployment.as_ref());
+    let deployment = account.deployment.as_ref();
+    let expected = account.expected_hooks();
+    let mut found = hooks::findings(group, hooks, &profiles, deployment, &expected);
     if !account.deployed {
         // The stack puts it.
         let is_put = profiles.iter().any(|profile| {
@@ -262,37 +264,55 @@ fn starts_executions(rule: &Rule, hook: &str) -> Option<String> {
     Some(format!("{} with the target {}", rule.name, target.arn))
 }
 
-/// Profiles of which the rule and reconcile have different versions.
+/// Profiles of which the rule and reconcile have different versions. The profiles of a large deployment
+/// are split over several targets of reconcile, in several rules.
 fn reconcile_differs(deployment: &Deployment) -> Vec<Finding> {
+    let mut reconcile: Vec<&str> = deployment
+        .reconcile
+        .iter()
+        .map(|it| it.rule.as_str())
+        .collect();
+    reconcile.dedup();
+    if reconcile.is_empty() {
+        return Vec::new();
+    }
     let mut found = Vec::new();
     for (rule, input) in &deployment.of_rules {
         let name = &input.profile.name;
-        for reconcile in deployment.reconcile.iter().filter(|it| it.enabled) {
-            let known = reconcile
-                .profiles
-                .iter()
-                .find(|other| other.profile.name == *name);
-            let problem = match known {
-                Some(other) if other.profile == input.profile => continue,
-                Some(other) => format!(
+        let known: Vec<(&Reconcile, &ProfileInput)> = deployment
+            .reconcile
+            .iter()
+            .flat_map(|it| it.profiles.iter().map(move |other| (it, other)))
+            .filter(|(_, other)| other.profile.name == *name)
+            .collect();
+        let has_it = |(_, other): &(&Reconcile, &ProfileInput)| other.profile == input.profile;
+        let (problem, rules) = match known.first() {
+            _ if known.iter().any(has_it) => continue,
+            Some((reconcile, other)) => (
+                format!(
                     "The rule {rule} and reconcile's rule {} have different versions of the profile {name}: {} differ.",
                     reconcile.rule,
                     list(differences(&input.value, &other.value), LISTED)
                 ),
-                None => format!(
-                    "The rule {rule} has the profile {name}, and reconcile's rule {} does not.",
-                    reconcile.rule
-                ),
-            };
-            found.push(
-                Finding::new(Kind::ReconcileDiffers, problem)
-                    .at(format!(
-                        "the input templates of the rules {rule} and {}",
-                        reconcile.rule
-                    ))
-                    .say("Deploy the configuration again. If a rule was changed by hand, put the same profile into both."),
-            );
-        }
+                reconcile.rule.clone(),
+            ),
+            None => {
+                let rules = list(&reconcile, LISTED);
+                let (of, do_not) = match reconcile.len() {
+                    1 => ("reconcile's rule", "does not"),
+                    _ => ("reconcile's rules", "do not"),
+                };
+                (
+                    format!("The rule {rule} has the profile {name}, and {of} {rules} {do_not}."),
+                    rules,
+                )
+            }
+        };
+        found.push(
+            Finding::new(Kind::ReconcileDiffers, problem)
+                .at(format!("the input templates of the rules {rule} and {rules}"))
+                .say("Deploy the configuration again. If a rule was changed by hand, put the same profile into both."),
+        );
     }
     found
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ec2::EndReason;
 
 const DESCRIBE: &str = "DescribeInstances";
 
@@ -54,6 +55,35 @@ async fn describe_instances_may_not_find_a_new_instance() {
         scene.code(DESCRIBE, &[("InstanceId.1", "x")]).await,
         "InvalidInstanceID.Malformed"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn ended_instance_says_who_ended_it() {
+    let scene = Scene::new();
+    for (reason, code, is_timed) in [
+        (EndReason::Call, "Client.UserInitiatedShutdown", true),
+        (
+            EndReason::SpotTermination,
+            "Server.SpotInstanceTermination",
+            false,
+        ),
+        (EndReason::ClientError, "Client.InternalError", false),
+    ] {
+        let instance = scene.running("m5.large").await;
+        let ended = scene
+            .local
+            .with_world(|world| world.end_instance(&instance, reason));
+        ended.unwrap();
+        let xml = scene
+            .ok(DESCRIBE, &[("InstanceId.1", instance.as_str())])
+            .await;
+        assert!(texts(&xml, "code").contains(&code.to_owned()), "{xml}");
+        assert!(
+            text(&xml, "message").starts_with(&format!("{code}: ")),
+            "{xml}"
+        );
+        assert_eq!(text(&xml, "reason").contains('('), is_timed, "{xml}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

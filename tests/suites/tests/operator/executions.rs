@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use hookline_local::ec2::EndReason;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::stage::Stage;
 use serde_json::json;
 
-use crate::{explained, hookline, no_trouble, replay, stage, texts, trouble, waiting};
+use crate::{
+    check_not_found, explained, hookline, no_trouble, replay, stage, texts, trouble, waiting,
+};
 
 /// Launches an instance whose second attach hangs for so long. Returns the instance.
 pub(crate) async fn half_way(stage: &Stage, hangs: Duration) -> Result<String> {
@@ -51,6 +54,26 @@ async fn instance_that_ended_midway_is_told_from_one_that_was_given_up() -> Resu
     ] {
         assert!(story.contains(says), "no {says:?} in {story}");
     }
+    stage.deployment.shut_down().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_that_ec2_ended_midway_is_told_with_ec2s_reason() -> Result<()> {
+    let stage = stage().await?;
+    let instance = half_way(&stage, Duration::from_secs(2)).await?;
+    stage
+        .local
+        .with_world(|world| world.end_instance(&instance, EndReason::SpotTermination))?;
+    stage.in_service("upf", 1).await?;
+    stage.ended(2).await?;
+
+    let (launch, cause) = explained(&stage, &instance, "instance-ended").await?;
+    let words = texts(&cause);
+    for says in ["EC2 ended", "Server.SpotInstanceTermination", "Spot"] {
+        assert!(words.contains(says), "no {says:?} in {cause:#}");
+    }
+    check_not_found(&launch, "failed")?;
     stage.deployment.shut_down().await;
     Ok(())
 }

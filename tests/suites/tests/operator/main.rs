@@ -204,6 +204,12 @@ async fn explained(stage: &Stage, what: &str, kind: &str) -> Result<(Value, Valu
     Ok((launch, found))
 }
 
+/// Fails if `explain` has a finding of a kind for a launch.
+fn check_not_found(launch: &Value, kind: &str) -> Result<()> {
+    ensure!(finding(&launch["findings"], kind).is_err(), "{launch:#}");
+    Ok(())
+}
+
 /// All texts of a finding: the problem, how it shows, and what to do.
 fn texts(finding: &Value) -> String {
     finding.to_string()

@@ -11,7 +11,8 @@ use hookline_testkit::wait::wait_for;
 use serde_json::json;
 
 use crate::{
-    SMALL, explained, mend, no_trouble, replay, stage, stage_with, texts, trouble, waiting,
+    SMALL, check_not_found, explained, mend, no_trouble, replay, stage, stage_with, texts, trouble,
+    waiting,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +27,8 @@ async fn missing_security_group_is_named_with_the_field_and_a_corrected_rule_end
 
     let found = trouble(&stage, "repeated-failures").await?;
     assert!(texts(&found).contains("sg-0badbadbadbadbad0"), "{found:#}");
-    let (_, cause) = explained(&stage, "upf", "security-group-missing").await?;
+    let (launch, cause) = explained(&stage, "upf", "security-group-missing").await?;
+    check_not_found(&launch, "instance-ended")?;
     let words = texts(&cause);
     for says in [
         "sg-0badbadbadbadbad0",
@@ -60,7 +62,8 @@ async fn instance_type_that_is_too_small_is_named_with_its_limit() -> Result<()>
     stage.group("upf").await?;
     stage.scene.scale("upf", 1).await?;
     trouble(&stage, "repeated-failures").await?;
-    let (_, cause) = explained(&stage, "upf", "instance-type-too-small").await?;
+    let (launch, cause) = explained(&stage, "upf", "instance-type-too-small").await?;
+    check_not_found(&launch, "instance-ended")?;
     let words = texts(&cause);
     for says in ["m5.large", "4 interfaces", "m5.large has 3"] {
         assert!(words.contains(says), "no {says:?} in {cause:#}");

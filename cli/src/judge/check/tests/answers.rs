@@ -187,6 +187,30 @@ fn rules_that_start_something_else_for_the_hook_are_found() {
 }
 
 #[test]
+fn hooks_of_others_and_timeouts_are_those_of_the_configuration_to_be_deployed() {
+    let mut account = account();
+    account.deployed = false;
+    account.hooks.get_mut("upf").unwrap().push(Hook {
+        name: "drain".to_owned(),
+        default_result: "CONTINUE".to_owned(),
+        heartbeat_seconds: 300,
+    });
+    assert_eq!(kinds(&account), [Kind::HookOfNobody]);
+    let expected = |seconds: i64| {
+        let expected = json!({"heartbeatSeconds": {"upf": [seconds]}, "others": ["drain"]});
+        serde_json::from_value(expected).unwrap()
+    };
+    account.to_be_expected = Some(expected(2_400));
+    assert_eq!(kinds(&account), []);
+    // The deployment does not put a timeout that it does not change.
+    account.deployment.as_mut().unwrap().reconcile[0].hooks = expected(2_400);
+    assert_says(
+        &only(&account, Kind::HookUnsafe),
+        &["1800 s, and not that of the configuration"],
+    );
+}
+
+#[test]
 fn profile_of_the_rule_that_is_not_reconciles_is_found_with_its_fields() {
     let rules = |profile: Value| {
         let (mut rule, rounds) = fixtures::rules();
@@ -213,6 +237,41 @@ fn profile_of_the_rule_that_is_not_reconciles_is_found_with_its_fields() {
     assert_says(
         &only(&account, Kind::ReconcileDiffers),
         &["has the profile upf-2, and reconcile's rule"],
+    );
+}
+
+#[test]
+fn profiles_that_are_split_over_targets_of_reconcile_are_each_in_one() {
+    let named = |name: &str| {
+        let mut profile = fixtures::profile();
+        profile["name"] = json!(name);
+        profile["selector"]["autoScalingGroupNames"] = json!([name]);
+        profile
+    };
+    let differs = |second: &str| {
+        let (upf, mut rounds) = fixtures::rules();
+        let mut smf = upf.clone();
+        smf.name = "launch-smf".to_owned();
+        smf.pattern["detail"]["AutoScalingGroupName"] = json!(["smf"]);
+        smf.targets[0].template = Some(format!("{{\"event\":<e>,\"profile\":{}}}", named("smf")));
+        let target = Target {
+            input: Some(
+                json!({"stateMachineArn": MACHINE, "profiles": [named(second)]}).to_string(),
+            ),
+            ..rounds.targets[0].clone()
+        };
+        rounds.targets.push(target);
+        let machine = fixtures::deployment().machine;
+        let mut account = account();
+        account.deployment = Some(Deployment::of(machine, vec![upf, smf, rounds]));
+        found(&account)
+    };
+    assert!(differs("smf").is_empty());
+    let missing = differs("amf");
+    assert_eq!(missing.len(), 1, "{missing:#?}");
+    assert_says(
+        &missing[0],
+        &["launch-smf has the profile smf, and reconcile's rule hookline-reconcile does not."],
     );
 }
 

@@ -1,0 +1,76 @@
+//! Who ended an instance, by EC2's code (EC2 API Reference, StateReason), and what to do about it.
+
+use super::Finding;
+use crate::observed::network::SeenInstance;
+
+/// Who ended an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndedBy {
+    /// A call of TerminateInstances or StopInstances, as Auto Scaling's own are; or EC2 does not say.
+    Call,
+    /// Its own operating system.
+    Itself,
+    /// EC2.
+    Ec2,
+}
+
+impl EndedBy {
+    pub(super) fn of(seen: &SeenInstance) -> Self {
+        match seen.reason_code.as_str() {
+            "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => Self::Call,
+            "Client.InstanceInitiatedShutdown" => Self::Itself,
+            _ => Self::Ec2,
+        }
+    }
+}
+
+/// What to do about an instance that ended so. Auto Scaling replaces it in any case.
+pub(super) fn remedy(finding: Finding, instance: &str, code: &str) -> Finding {
+    match code {
+        "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => finding.say(
+            "EC2 interrupted the Spot Instance. Auto Scaling replaces it: nothing to do. If it is frequent, allow the \
+             group more instance types and Availability Zones, or use On-Demand Instances.",
+        ),
+        // AWS re:Post, "Auto Scaling failed to launch instances with encrypted AMI or encrypted volumes".
+        "Client.InternalError" => finding.say(
+            "EC2 could not start it, most often because Auto Scaling may not use the KMS key of an encrypted volume. \
+             Let the group's service-linked role use the key, by its key policy or a grant (Auto Scaling User Guide, \
+             \"Required AWS KMS key policy for use with encrypted volumes\").",
+        ),
+        "Client.VolumeLimitExceeded" => finding.say(
+            "The account has reached a quota of EBS: delete volumes, or request more in Service Quotas.",
+        ),
+        "Client.InvalidSnapshot.NotFound" => {
+            finding.say("Correct the image, or the snapshot, in the group's launch template.")
+        }
+        "Client.InstanceInitiatedShutdown" => finding
+            .say("Auto Scaling replaces it. What it wrote before its end:")
+            .run([
+                "aws",
+                "ec2",
+                "get-console-output",
+                "--instance-id",
+                instance,
+                "--query",
+                "Output",
+                "--output",
+                "text",
+            ]),
+        "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => finding
+            .say("Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:")
+            .run([
+                "aws",
+                "cloudtrail",
+                "lookup-events",
+                "--lookup-attributes",
+                &format!("AttributeKey=ResourceName,AttributeValue={instance}"),
+                "--query",
+                "Events[].[EventTime,EventName,Username]",
+                "--output",
+                "text",
+            ]),
+        _ => finding.say(
+            "Auto Scaling replaces it: nothing to do. If it is frequent, ask AWS Support with this reason.",
+        ),
+    }
+}
