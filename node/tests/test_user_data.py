@@ -163,8 +163,9 @@ class TheScript(unittest.TestCase):
         found = json.loads(self.node.run("bash", "-c", f"jq -L {PROGRAMS} -f {PROGRAMS}/settings.jq {SETTINGS}").stdout)
         self.assertEqual([(one["network"], one["interfaceName"], one["mtu"], one["mode"]) for one in found["networks"]],
                          [("signaling", "signaling", 9001, "multus"), ("user-plane", "up0", 9001, "multus"), ("management é", "mgmt", 1500, "os")])
-        for name, mode, content in bundle.files():
+        for name, content in bundle.files():
             if name.startswith("program/"):
+                mode = "755" if (ROOT / name).stat().st_mode & 0o100 else "644"
                 installed = f"{PROGRAMS}/{name.removeprefix('program/')}"
                 self.assertEqual(self.node.run("cat", installed).stdout, content)
                 self.assertEqual(self.node.run("stat", "--format", "%a", installed).stdout.strip(), mode)
@@ -185,6 +186,12 @@ class TheScript(unittest.TestCase):
             with self.subTest(name):
                 self.run_script(script_of(text_of(EXAMPLES / name)))
                 self.assertEqual(self.node.run("test", "-e", NODEADM, check=False).returncode, 1)
+
+    def test_installs_programs_that_run_from_a_folder_where_nothing_may_be_executed(self):
+        """As hardened images mount /tmp."""
+        self.node.run("bash", "-c", "mkdir /run/tmp && mount -t tmpfs -o noexec tmpfs /run/tmp")
+        self.node.run("bash", "-s", text=script_of(text_of(EXAMPLES / MANAGED)), env={"TMPDIR": "/run/tmp"})
+        self.assertEqual(self.node.run(f"{PROGRAMS}/hookline-interfaces", check=False).returncode, 2, "its usage")
 
     def test_may_run_again(self):
         script = script_of(text_of(EXAMPLES / MANAGED))

@@ -289,7 +289,7 @@ function groupRules(group: NodeGroup, resolved: NodeGroup, profile: Profile, fie
       architectureOf(group.instanceTypes, `${field}.instanceTypes`);
     },
     () => {
-      nodeSettings(profile, resolved.networks ?? {}, resolved.cniConfDir, field);
+      nodeSettings(resolved, profile, field);
     },
     () => {
       podsOfGroup(resolved, profile, field);
