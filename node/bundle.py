@@ -25,20 +25,21 @@ CONTENT = ("install.sh", "program", "systemd")
 #: Characters in a line. Mail programs and MIME parsers take lines of up to 998, and each end of a line is a byte.
 WIDTH = 980
 
+#: The order that is packed best: files of one language side by side.
+_ORDER = (".conf", ".timer", ".service", "", ".sh", ".jq")
+
 _SMALLEST = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0, "nice_len": 64}]
 
 
 def files():
     """The files: path, and text without comments, empty lines and indentation."""
-    for top in CONTENT:
-        path = HERE / top
-        found = (file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
-        # Files of one language side by side are packed better.
-        for file in sorted(found, key=lambda file: (file.suffix, file)):
-            # Lines that are comments, but not the first line of a script.
-            text = re.sub(r"^[ \t]*#(?!!).*\n", "", file.read_text(), flags=re.MULTILINE)
-            text = re.sub(r"^[ \t\n]+", "", text, flags=re.MULTILINE)
-            yield file.relative_to(HERE).as_posix(), text
+    paths = [HERE / top for top in CONTENT]
+    found = [file for path in paths for file in (path, *path.rglob("*")) if file.is_file()]
+    for file in sorted(found, key=lambda file: (_ORDER.index(file.suffix), file), reverse=True):
+        # Lines that are comments, but not the first line of a script.
+        text = re.sub(r"^[ \t]*#(?!!).*\n", "", file.read_text(), flags=re.MULTILINE)
+        text = re.sub(r"^[ \t\n]+", "", text, flags=re.MULTILINE)
+        yield file.relative_to(HERE).as_posix(), text
 
 
 def pack():

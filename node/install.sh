@@ -28,7 +28,8 @@ install --directory "$programs" "$units/kubelet.service.d" "$units/kubelet.servi
 for file in "$here"/program/*; do
   mode=644
   # The mode of the file is not asked: a bundle has none, and where it is unpacked, nothing may be executable (noexec).
-  [[ $(head --bytes=2 "$file") == '#!' ]] && mode=755
+  IFS= read -r first <"$file"
+  [[ $first == '#!'* ]] && mode=755
   install --mode "$mode" "$file" "$programs/"
 done
 install --mode 644 "$here"/systemd/hookline-*.{service,timer} "$units/"

@@ -56,7 +56,9 @@ def cni($field; $network; $mode):
   | if $mode == "os" and .type != "ipvlan" then fail("\($field).type"; "takes the whole interface, which mode \"os\" leaves to the operating system")
     elif $mode == "os" and .addresses != "secondary" then fail("\($field).addresses"; "the operating system has the primary address in mode \"os\"")
     else . end
-  | .routes = (.routes // [] | routes("\($field).routes"));
+  | .routes = (.routes // [] | routes("\($field).routes"))
+  # The node routes for pods in the other modes, and it has none of these routes.
+  | if .type == "ipvlan" and .mode != "l2" and .routes != [] then fail("\($field).routes"; "need the mode l2") else . end;
 
 def place($field):
   if .subnetIds | type != "array" or length == 0 or (all(.[]; type == "string" and test("^subnet-[0-9a-z-]+$")) | not)

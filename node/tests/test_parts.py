@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -41,6 +42,11 @@ class TheScripts(unittest.TestCase):
     def test_fit_into_user_data(self):
         """EC2 takes 16,384 bytes. The rest is for the settings and for a NodeConfig, which has the cluster's CA."""
         self.assertLess(len(bundle.BUNDLE.read_bytes()), 12.25 * 1024)
+
+    def test_measure_no_time_by_the_clock(self):
+        """chrony can set it back, and a wait would last. Bash's SECONDS goes by it (variables.c, get_seconds); /proc/uptime does not."""
+        for name, text in bundle.files():
+            self.assertIsNone(re.search(r"(?<!\w)SECONDS\b", text), name)
 
     def test_have_no_comment_in_the_bundle_and_keep_their_first_line(self):
         for name, text in bundle.files():

@@ -225,14 +225,17 @@ class TheSignal(unittest.TestCase):
         self.node.write(path, text)
         self.node.run("chmod", "755", path)
 
-    def kubelet(self):
-        """A kubelet that is healthy."""
+    def kubelet(self, joined=True):
+        """A kubelet that is healthy and, if it has joined, has the certificate that the cluster signed (client-go, certificate_store.go)."""
+        if joined:
+            self.node.write("/var/lib/kubelet/pki/kubelet-server-current.pem", "")
         self.node.write("/run/kubelet/healthz", "ok")
         self.node.background("kubelet", sys.executable, "-m", "http.server", "10248", "--bind", "127.0.0.1", "--directory", "/run/kubelet")
 
     def test_is_sent_once_when_kubelet_is_healthy(self):
         self.stub("/opt/aws/bin/cfn-signal", self.STUB)
         signal = self.node.background("signal", "bash", "-x", self.PROGRAM)
+        self.node.write("/var/lib/kubelet/pki/kubelet-server-current.pem", "")
         wait_for("it asks kubelet again", lambda: self.node.log("signal").count("healthz") > 1)
         self.assertFalse(self.node.exists(self.SENT))
         self.kubelet()
@@ -241,6 +244,18 @@ class TheSignal(unittest.TestCase):
         self.assertEqual(self.node.read(self.SENT), sent)
         self.node.run(self.PROGRAM)
         self.assertEqual(self.node.read(self.SENT), sent, "a later start of kubelet, which must not count in a later update")
+
+    def test_is_not_sent_by_a_kubelet_that_is_healthy_before_the_cluster_has_taken_it(self):
+        """Its endpoint or its CA is wrong, or its role has no access entry."""
+        self.stub("/opt/aws/bin/cfn-signal", self.STUB)
+        self.kubelet(joined=False)
+        wait_for("kubelet", lambda: not self.node.run("curl", "--silent", "--fail", "http://localhost:10248/healthz", check=False).returncode)
+        signal = self.node.background("signal", "bash", "-x", self.PROGRAM)
+        wait_for("it looks again", lambda: self.node.log("signal").count("kubelet-server-current.pem") > 1)
+        self.assertFalse(self.node.exists(self.SENT))
+        self.node.write("/var/lib/kubelet/pki/kubelet-server-current.pem", "")
+        self.assertEqual(signal.wait(timeout=60), 0, self.node.log("signal"))
+        self.assertTrue(self.node.exists(self.SENT))
 
     def test_is_sent_again_if_cloudformation_was_not_reached(self):
         self.stub("/opt/aws/bin/cfn-signal", "#!/bin/bash\nexit 1\n")

@@ -35,8 +35,7 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
 function installScript(settings: string): string {
   return `#!/bin/bash
 set -euo pipefail
-mkdir -p /etc/systemd/system/kubelet.service.d
-cat >/etc/systemd/system/kubelet.service.d/50-hookline.conf <<'HOOKLINE'
+install -Dm644 /dev/stdin /etc/systemd/system/kubelet.service.d/50-hookline.conf <<'HOOKLINE'
 [Service]
 ExecStartPre=/usr/local/libexec/hookline/hookline-gate
 HOOKLINE
@@ -45,8 +44,8 @@ python3 - "$work" <<'HOOKLINE'
 import base64, lzma, pathlib, sys
 text = """
 ${readFileSync(NODE_BUNDLE, 'utf8')}"""
-parts = lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0")
-for name, content in zip(parts[::2], parts[1::2]):
+parts = iter(lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0"))
+for name, content in zip(parts, parts):
     path = pathlib.Path(sys.argv[1], name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
@@ -65,8 +64,7 @@ function inLines({ gate, ...others }: NodeSettings): string {
 }
 
 function drop(facts: NodeFacts): string {
-  return `mkdir -p /etc/eks/nodeadm.d
-cat >/etc/eks/nodeadm.d/50-hookline.yaml <<'HOOKLINE'
+  return `install -Dm644 /dev/stdin /etc/eks/nodeadm.d/50-hookline.yaml <<'HOOKLINE'
 apiVersion: node.eks.aws/v1alpha1
 kind: NodeConfig
 spec:
