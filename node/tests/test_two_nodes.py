@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import bundle
+from kit import user_data
 from kit.machine import leave_out, need, wait_for
 from kit.node import ROOT
 from two_nodes import NEEDED
@@ -21,13 +21,6 @@ INSTANCE = "i-0123456789abcdef0"
 PRIMARY, SIGNALING = "02:00:00:00:00:05", "02:00:00:00:00:11"
 #: The user data of a managed group, with a list of its own.
 GATE = {"gate": [{"network": "signaling", "subnetIds": ["subnet-0a"], "deviceIndex": 1, "mtu": 1500, "cni": {"type": "host-device"}}]}
-
-
-def user_data():
-    text = (ROOT / "tests/user-data/al2023-managed.txt").read_text().replace("@BUNDLE@\n", bundle.BUNDLE.read_text())
-    before, _, rest = text.partition("\"$work/install.sh\" <<'HOOKLINE'\n")
-    _, _, after = rest.partition("\nHOOKLINE\n")
-    return f"{before}\"$work/install.sh\" <<'HOOKLINE'\n{json.dumps(GATE)}\nHOOKLINE\n{after}"
 
 
 class TheDemo(unittest.TestCase):
@@ -78,7 +71,7 @@ class TheNodes(unittest.TestCase):
     def books(self, **interfaces):
         primary = {"interface-id": "eni-0", "subnet-id": "subnet-node", "device-number": "0", "local-ipv4s": "10.0.0.10",
                    "subnet-ipv4-cidr-block": "10.0.0.0/24"}
-        return {"instance": INSTANCE, "userData": base64.b64encode(user_data().encode()).decode(), "mac": PRIMARY,
+        return {"instance": INSTANCE, "userData": base64.b64encode(user_data.with_settings("al2023-managed.txt", GATE).encode()).decode(), "mac": PRIMARY,
                 "interfaces": {PRIMARY: primary, **interfaces}}
 
     def lines_until(self, process, words):
