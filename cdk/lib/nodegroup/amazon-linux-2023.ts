@@ -29,13 +29,15 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
 }
 
 /**
- * The script. Each byte counts (EC2's limit). The lines of the bundle have neither a quote nor a backslash. A hardened image may mount
+ * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. The lines of the bundle have neither a quote nor a backslash. A hardened image may mount
  * /tmp with noexec, so nothing is executed there.
  */
 function installScript(settings: string): string {
   return `#!/bin/bash
 set -euo pipefail
-install -Dm644 /dev/stdin /etc/systemd/system/kubelet.service.d/50-hookline.conf <<'HOOKLINE'
+dir=/etc/systemd/system/kubelet.service.d
+mkdir -p $dir
+cat >$dir/50-hookline.conf <<'HOOKLINE'
 [Service]
 ExecStartPre=/usr/local/libexec/hookline/hookline-gate
 HOOKLINE
@@ -45,10 +47,10 @@ import base64, lzma, pathlib, sys
 text = """
 ${readFileSync(NODE_BUNDLE, 'utf8')}"""
 parts = iter(lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0"))
-for name, content in zip(parts, parts):
+for name, text in zip(parts, parts):
     path = pathlib.Path(sys.argv[1], name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
+    path.write_text(text)
 HOOKLINE
 bash "$work/install.sh" <<'HOOKLINE'
 ${settings}
@@ -64,7 +66,8 @@ function inLines({ gate, ...others }: NodeSettings): string {
 }
 
 function drop(facts: NodeFacts): string {
-  return `install -Dm644 /dev/stdin /etc/eks/nodeadm.d/50-hookline.yaml <<'HOOKLINE'
+  return `mkdir -p /etc/eks/nodeadm.d
+cat >/etc/eks/nodeadm.d/50-hookline.yaml <<'HOOKLINE'
 apiVersion: node.eks.aws/v1alpha1
 kind: NodeConfig
 spec:
