@@ -29,8 +29,8 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
 }
 
 /**
- * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. The lines of the bundle have neither a quote nor a backslash. A hardened image may mount
- * /tmp with noexec, so nothing is executed there.
+ * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. A hardened image may
+ * mount /tmp with noexec, so nothing is executed there. The lines of the bundle have neither a quote nor a backslash.
  */
 function installScript(settings: string): string {
   return `#!/bin/bash
