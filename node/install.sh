@@ -27,7 +27,9 @@ install -D --mode 644 /dev/stdin "$root/etc/hookline/node.json"
 install --directory "$programs" "$units/kubelet.service.d" "$units/kubelet.service.wants" "$units/timers.target.wants"
 for file in "$here"/program/*; do
   mode=644
-  [[ -x $file ]] && mode=755
+  # The mode of the file is not asked: a bundle has none, and where it is unpacked, nothing may be executable (noexec).
+  IFS= read -r first <"$file"
+  [[ $first == '#!'* ]] && mode=755
   install --mode "$mode" "$file" "$programs/"
 done
 install --mode 644 "$here"/systemd/hookline-*.{service,timer} "$units/"

@@ -24,7 +24,8 @@ const profile: Profile = {
   slots: [
     { network: 'signaling', deviceIndex: 1, subnetIds: subnets('1') },
     { network: 'user-plane', subnetIds: subnets('2'), secondaryPrivateAddresses: 4 },
-    { network: 'management é', deviceIndex: 3, subnetIds: subnets('3') },
+    // With a subnet of another one, so that their device indexes are in the settings.
+    { network: 'management é', deviceIndex: 3, subnetIds: [...subnets('3'), ...subnets('1').slice(0, 1)] },
   ],
 };
 

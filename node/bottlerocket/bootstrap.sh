@@ -14,14 +14,13 @@ programs=/usr/local/libexec/hookline
 own=$HOOKLINE_BOTTLEROCKET/bootstrap-containers/current
 
 export HOOKLINE_SETTINGS=$own/user-data
-export HOOKLINE_OVERRIDE=$own/open-gate
+# Nobody can log in while the boot is held: host containers, also the admin container, start with multi-user.target, which comes after this one
+# (sources/api/host-containers/src/main.rs).
+export HOOKLINE_HINT='There is no override on Bottlerocket: stop or terminate the instance'
 # /proc/sys is read-only in a container, and /etc is its own. Those of the host are not.
 export HOOKLINE_ROOTFS=$HOOKLINE_BOTTLEROCKET/rootfs
 # The unit writes standard error to the journal and to the console.
 export HOOKLINE_CONSOLE=/dev/null
-
-# It is for one boot only, and this folder outlives the boot.
-rm --force "$HOOKLINE_OVERRIDE"
 
 "$programs/hookline-gate" || exit 1
 
@@ -38,7 +37,7 @@ while true; do
   if "$programs/hookline-interfaces" require; then
     # Settings that cannot be read are no reason to go on.
     missing=$(missing_addresses) || missing='the settings cannot be read'
-    if [[ -z $missing || -e $HOOKLINE_OVERRIDE ]]; then
+    if [[ -z $missing ]]; then
       printf 'hookline-bootstrap: the boot goes on\n' >&2
       exit 0
     fi

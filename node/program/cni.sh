@@ -2,20 +2,18 @@
 # The CNI configuration of each network, in a folder that Multus reads: its `confDir`. A NetworkAttachmentDefinition without a
 # configuration names the one with its own name there.
 
-# cni_file FOLDER < JSON: writes the configuration of one network, or removes it if there is no address for a pod. The JSON is an element of
-# `found` (assign.jq). Returns as write_file does.
+# cni_file FOLDER NAME < JSON: writes the configuration of one network, or removes it if there is no address for a pod. The JSON is an element
+# of `found` (assign.jq). Returns as write_file does.
 cni_file() {
-  local found name configuration
-  found=$(cat)
-  name=$(jq --raw-output .network.cni.name <<<"$found")
-  configuration=$(jq -L "$HOOKLINE_HOME" --from-file "$HOOKLINE_HOME/cni.jq" <<<"$found") || return 2
+  local configuration
+  configuration=$(jq -L "$HOOKLINE_HOME" --from-file "$HOOKLINE_HOME/cni.jq") || return 2
   if [[ -z $configuration ]]; then
-    log "$name: the metadata service shows no address for a pod yet"
+    log "$2: the metadata service shows no address for a pod yet"
     # Addresses that are not this interface's any more must not go to pods.
-    rm --force "$1/hookline-$name.conf"
+    rm --force "$1/hookline-$2.conf"
     return 1
   fi
-  write_file "$1/hookline-$name.conf" <<<"$configuration"
+  write_file "$1/hookline-$2.conf" <<<"$configuration"
 }
 
 # remove_cni_files_but FOLDER NAME...: removes the configurations of networks that the node does not have any more. Returns 0 if there was one.

@@ -6,8 +6,9 @@
 # On tmpfs: what is here ends with the boot.
 : "${HOOKLINE_RUN:=/run/hookline}"
 : "${HOOKLINE_CONSOLE:=/dev/console}"
-# The override by hand.
+# The override by hand, and how to use it.
 : "${HOOKLINE_OVERRIDE:=$HOOKLINE_RUN/open-gate}"
+: "${HOOKLINE_HINT:=To open the gate by hand: touch $HOOKLINE_OVERRIDE}"
 # Where the node's own files are, if the programs run in a container (node/bottlerocket).
 : "${HOOKLINE_ROOTFS:=}"
 
@@ -25,6 +26,23 @@ announce() {
     # A console that nobody reads must not stop the gate.
     printf '%s: %s\r\n' "$HOOKLINE_PROGRAM" "$*" | timeout 2 tee --append "$HOOKLINE_CONSOLE" >/dev/null 2>&1 || true
   fi
+}
+
+# Prints the seconds since the boot. Bash's SECONDS goes by the clock, which chrony can set back.
+uptime_seconds() {
+  cut -d. -f1 /proc/uptime
+}
+
+# Seconds to wait for the metadata service, for a link, for networkd, and for another run of the same program.
+: "${HOOKLINE_WAIT_SECONDS:=20}"
+
+# retry COMMAND...: runs it until it succeeds, for HOOKLINE_WAIT_SECONDS.
+retry() {
+  local deadline=$(($(uptime_seconds) + HOOKLINE_WAIT_SECONDS))
+  until "$@"; do
+    (($(uptime_seconds) < deadline)) || return 1
+    sleep 0.5
+  done
 }
 
 # write_file FILE < CONTENT: replaces FILE in one step, if its content differs. Returns 0 if it was written, 1 if it was the same already,

@@ -11,18 +11,13 @@ link_of() {
     | .ifname] | first // empty'
 }
 
-# wait_for_link MAC SECONDS: prints its name as soon as it is there. The metadata service can know an interface before the kernel does.
+# wait_for_link MAC: prints its name as soon as it is there. The metadata service can know an interface before the kernel does.
 wait_for_link() {
-  local name deadline=$((SECONDS + $2))
-  while true; do
-    name=$(link_of "$1")
-    if [[ -n $name ]]; then
-      printf '%s\n' "$name"
-      return 0
-    fi
-    ((SECONDS < deadline)) || return 1
-    sleep 0.5
-  done
+  retry has_link "$1" && link_of "$1"
+}
+
+has_link() {
+  [[ -n $(link_of "$1") ]]
 }
 
 # rename_link OLD NEW: a link can be renamed while it is down only (before Linux 6.2).

@@ -56,17 +56,17 @@ remove_networkd_files_but() {
   remove_files_but "$NETWORKD_ETC/10-hookline-" "$*" "$NETWORKD_ETC"/10-hookline-*.{link,network}
 }
 
-# wait_for_networkd NAME STATE SECONDS: waits until networkd says so: unmanaged, or configured.
+# wait_for_networkd NAME STATE: waits until networkd says so: unmanaged, or configured.
 wait_for_networkd() {
-  local state="" deadline=$((SECONDS + $3))
-  while true; do
-    state=$(networkctl list --json=short 2>/dev/null |
-      jq --raw-output --arg name "$1" '.Interfaces[] | select(.Name == $name) | .AdministrativeState')
-    [[ $state == "$2" ]] && return 0
-    if ((SECONDS >= deadline)); then
-      log "networkd has $1 as ${state:-unknown}, not as $2"
-      return 1
-    fi
-    sleep 0.2
-  done
+  retry is_in_state "$@" || {
+    log "networkd has $1 as ${state:-unknown}, not as $2"
+    return 1
+  }
+}
+
+# Sets `state`.
+is_in_state() {
+  state=$(networkctl list --json=short 2>/dev/null |
+    jq --raw-output --arg name "$1" '.Interfaces[] | select(.Name == $name) | .AdministrativeState')
+  [[ $state == "$2" ]]
 }

@@ -1,5 +1,5 @@
 # Checks the settings of a node (docs/node.md, "The settings") and fills in defaults.
-# In: the settings as written. Out: { networks: […], cniConfDir }. An error names the field.
+# In: the settings as written. Out: { networks: […], claimed: […], cniConfDir }. An error names the field.
 
 def fail($field; $what): error("\($field): \($what)");
 
@@ -56,17 +56,27 @@ def cni($field; $network; $mode):
   | if $mode == "os" and .type != "ipvlan" then fail("\($field).type"; "takes the whole interface, which mode \"os\" leaves to the operating system")
     elif $mode == "os" and .addresses != "secondary" then fail("\($field).addresses"; "the operating system has the primary address in mode \"os\"")
     else . end
-  | .routes = (.routes // [] | routes("\($field).routes"));
+  | .routes = (.routes // [] | routes("\($field).routes"))
+  # The node routes for pods in the other modes, and it has none of these routes.
+  | if .type == "ipvlan" and .mode != "l2" and .routes != [] then fail("\($field).routes"; "need the mode l2") else . end;
+
+def place($field):
+  if .subnetIds | type != "array" or length == 0 or (all(.[]; type == "string" and test("^subnet-[0-9a-z-]+$")) | not)
+  then fail("\($field).subnetIds"; "must be a list of subnet ids") else . end
+  | if .deviceIndex != null then check(.deviceIndex | integer("\($field).deviceIndex"; 0; 255)) else del(.deviceIndex) end
+  | .networkCard //= 0
+  | check(.networkCard | integer("\($field).networkCard"; 0; 255));
+
+def claim($field):
+  only($field; ["subnetIds", "deviceIndex", "networkCard"])
+  | check(.deviceIndex | integer("\($field).deviceIndex"; 0; 255))
+  | place($field);
 
 def network($index):
   "gate[\($index)]" as $field
   | only($field; ["network", "subnetIds", "deviceIndex", "networkCard", "interfaceName", "mtu", "mode", "cni"])
   | check(.network | text("\($field).network"; 64))
-  | if .subnetIds | type != "array" or length == 0 or (all(.[]; type == "string" and test("^subnet-[0-9a-z-]+$")) | not)
-    then fail("\($field).subnetIds"; "must be a list of subnet ids") else . end
-  | if .deviceIndex != null then check(.deviceIndex | integer("\($field).deviceIndex"; 0; 255)) else del(.deviceIndex) end
-  | .networkCard //= 0
-  | check(.networkCard | integer("\($field).networkCard"; 0; 255))
+  | place($field)
   | .interfaceName //= .network
   | check(.interfaceName | interface_name("\($field).interfaceName"))
   # The MTU of an interface in a VPC (EC2 user guide, "Network MTU for your EC2 instance").
@@ -83,15 +93,21 @@ def unique_by_field($name; value):
   | if ($all | length) != ($all | unique | length)
     then fail("gate"; "two networks have the same \($name)") else . end;
 
-only("settings"; ["gate", "cniConfDir"])
+only("settings"; ["gate", "claimed", "cniConfDir"])
 | if .gate | type != "array" then fail("gate"; "must be a list of networks") else . end
+| .claimed //= []
+| if .claimed | type != "array" then fail("claimed"; "must be a list of places") else . end
 | .cniConfDir //= "/etc/cni/net.d/hookline.d"
 | check(.cniConfDir | text("cniConfDir"; 255))
 | if .cniConfDir | test("^/[^\"'$`\\\\]*$") | not then fail("cniConfDir"; "must be an absolute path")
   # containerd takes the first file there as the cluster's own network.
   elif .cniConfDir | test("^/+etc/+cni/+net\\.d/*$")
   then fail("cniConfDir"; "must not be the folder of the container runtime itself; a folder in it is possible") else . end
-| { networks: [.gate | to_entries[] | .key as $index | .value | network($index)], cniConfDir }
+| {
+    networks: [.gate | to_entries[] | .key as $index | .value | network($index)],
+    claimed: [.claimed | to_entries[] | "claimed[\(.key)]" as $field | .value | claim($field)],
+    cniConfDir
+  }
 | .networks |= (unique_by_field("network"; .network) | unique_by_field("interfaceName"; .interfaceName)
     | unique_by_field("cni.name"; .cni.name)
     | unique_by_field("place"; if .deviceIndex == null then null else [.networkCard, .deviceIndex] end)

@@ -155,15 +155,10 @@ class TheContainer(unittest.TestCase):
         self.goes_on(container)
         self.is_configured()
 
-    def test_goes_on_without_the_interface_if_somebody_says_so_and_not_at_the_next_boot(self):
+    def test_names_no_override_because_nobody_can_log_in_while_the_boot_is_held(self):
         container = self.start()
-        self.says(container, f"To open the gate by hand: touch {OWN}/open-gate")
-        self.node.write(f"{OWN}/open-gate", "")
-        self.goes_on(container)
-        self.node.run("rm", "-rf", "/run/own-etc")
-        container = self.start()
-        self.says(container, "kubelet waits for 1 of 1 interfaces")
-        self.assertFalse(self.node.exists(f"{OWN}/open-gate"))
+        self.says(container, "There is no override on Bottlerocket: stop or terminate the instance")
+        self.assertNotIn("touch", container.log.read_text())
         self.has_not_ended(container)
 
     def test_holds_the_boot_with_settings_that_are_wrong(self):

@@ -108,6 +108,27 @@ class TheGate(GateTest):
         self.attach(node, USER_PLANE, "subnet-0c", 0)
         self.opens(gate)
 
+    def test_does_not_take_the_interface_of_a_network_that_it_ignores_for_one_without_a_device_index(self):
+        node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-0c"]}], "claimed": [{"subnetIds": ["subnet-0c"], "deviceIndex": 2}]})
+        gate = node.gate()
+        # At first, its number reads 0.
+        self.attach(node, SIGNALING, "subnet-0c", 0)
+        self.stays_closed(node, gate)
+        node.show(SIGNALING, device_number=2)
+        self.says(node, "of no network: eni-11 (subnet-0c, device index 2 of card 0)")
+        self.stays_closed(node, gate)
+        self.attach(node, USER_PLANE, "subnet-0c", 7)
+        self.opens(gate)
+        self.assertIn("user-plane = eni-12", node.log("gate"))
+
+    def test_takes_neither_of_two_interfaces_that_could_be_a_networks(self):
+        node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-0c"]}]})
+        self.attach(node, SIGNALING, "subnet-0c", 2)
+        self.attach(node, USER_PLANE, "subnet-0c", 7)
+        gate = node.gate()
+        self.says(node, "of no network: eni-11 (subnet-0c, device index 2 of card 0), eni-12 (subnet-0c, device index 7 of card 0)")
+        self.stays_closed(node, gate)
+
     def test_takes_no_interface_in_the_nodes_own_subnet_without_a_device_index(self):
         node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-node"]}]})
         gate = node.gate()

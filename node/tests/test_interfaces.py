@@ -317,6 +317,15 @@ class Kubelet(InterfacesTest):
         self.assertIn("kubelet starts all the same: somebody made /run/hookline/open-gate", done.stderr)
         self.is_left_to_multus(node, "signaling", SIGNALING, 8900)
 
+    def test_waits_for_another_run_that_does_not_end_and_says_so(self):
+        node = self.node()
+        self.attach_both(node)
+        node.run("mkdir", "-p", "/run/hookline")
+        node.background("another", "flock", "/run/hookline/lock", "sleep", "infinity")
+        wait_for("the lock is held", lambda: node.run("flock", "--nonblock", "/run/hookline/lock", "true", check=False).returncode)
+        self.assertEqual(node.interfaces(check=False, HOOKLINE_WAIT_SECONDS="1").returncode, 1)
+        self.assertIn("hookline-interfaces: kubelet waits: another run does not end", node.console())
+
     def test_starts_again_in_the_same_boot_though_an_interface_went_away(self):
         node = self.node()
         self.attach_both(node)

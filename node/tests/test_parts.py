@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -42,10 +43,14 @@ class TheScripts(unittest.TestCase):
         """EC2 takes 16,384 bytes. The rest is for the settings and for a NodeConfig, which has the cluster's CA."""
         self.assertLess(len(bundle.BUNDLE.read_bytes()), 12.25 * 1024)
 
+    def test_measure_no_time_by_the_clock(self):
+        """chrony can set it back, and a wait would last. Bash's SECONDS goes by it (variables.c, get_seconds); /proc/uptime does not."""
+        for name, text in bundle.files():
+            self.assertIsNone(re.search(r"(?<!\w)SECONDS\b", text), name)
+
     def test_have_no_comment_in_the_bundle_and_keep_their_first_line(self):
-        scripts = [text for name, mode, text in bundle.files() if mode == "755"]
-        self.assertTrue(all(text.startswith("#!/usr/bin/env bash\n") for text in scripts))
-        for name, _, text in bundle.files():
+        for name, text in bundle.files():
+            self.assertEqual(text.startswith("#!/usr/bin/env bash\n"), bool((ROOT / name).stat().st_mode & 0o100), name)
             comments = [line for line in text.splitlines()[1:] if line.startswith("#")]
             self.assertEqual(comments, [], name)
 
@@ -98,8 +103,17 @@ class Settings(unittest.TestCase):
                 {"network": "user-plane", "subnetIds": ["subnet-0b"], "networkCard": 0, "interfaceName": "user-plane", "mtu": 9001, "mode": "multus",
                  "cni": {"type": "ipvlan", "name": "user-plane", "mode": "l2", "addresses": "secondary", "routes": []}, "routingTable": 30001},
             ],
+            "claimed": [],
             "cniConfDir": "/etc/cni/net.d/hookline.d",
         })
+
+    def test_of_a_place_that_nobody_waits_for_name_the_field_that_is_wrong(self):
+        place = {"subnetIds": ["subnet-0a"], "deviceIndex": 2}
+        self.assertEqual(settings(claimed=[place])["claimed"], [{**place, "networkCard": 0}])
+        for wrong, words in (({}, "claimed: must be a list of places"), ([{**place, "deviceIndex": None}], "claimed[0].deviceIndex: must be a whole number"),
+                             ([place, {**place, "subnetIds": []}], "claimed[1].subnetIds: must be a list"), ([{**place, "network": "x"}], "claimed[0].network: unknown field")):
+            with self.subTest(words):
+                self.assertIn(words, settings(claimed=wrong))
 
     def test_that_are_the_models_list_are_the_gates_too(self):
         """The list of docs/node.md, which the model in local/src/node reads."""
@@ -123,13 +137,13 @@ class Settings(unittest.TestCase):
 class AnAssignment(unittest.TestCase):
     """Beside the gate's own tests: which of the found interfaces are certain before all are there."""
 
-    def assign(self, networks, *interfaces, primary_subnet="subnet-node"):
+    def assign(self, networks, *interfaces, primary_subnet="subnet-node", claimed=()):
         reading = {"mac": "02:00:00:00:00:01", "interfaces": [
             {"mac": "02:00:00:00:00:01", "subnetId": primary_subnet, "deviceNumber": 0, "networkCard": None},
             *({"mac": f"02:00:00:00:01:{number:02x}", "subnetId": subnet, "deviceNumber": index, "networkCard": card}
               for number, (subnet, index, card) in enumerate(interfaces)),
         ]}
-        done = jq("-f", str(PROGRAM / "assign.jq"), "--argjson", "settings", json.dumps(settings(*networks)), value=reading)
+        done = jq("-f", str(PROGRAM / "assign.jq"), "--argjson", "settings", json.dumps(settings(*networks, claimed=list(claimed))), value=reading)
         self.assertEqual(done.stderr, "")
         found = json.loads(done.stdout)
         return ({one["network"]["network"]: (int(one["interface"]["mac"][-2:], 16), one["certain"]) for one in found["found"]},
@@ -145,6 +159,40 @@ class AnAssignment(unittest.TestCase):
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 0, None)), ({"free": (0, False)}, ["signaling"]))
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 1, None), ("subnet-0a", 0, None)),
                          ({"signaling": (0, False), "free": (1, False)}, []))
+
+    def test_is_not_made_if_two_interfaces_could_be_the_network_s(self):
+        """A launch template that is older than the profile: it does not know the other slot in the subnet."""
+        free = {"network": "free", "subnetIds": ["subnet-0a"]}
+        for interfaces in ((2, 7), (7, 2)):
+            self.assertEqual(self.assign([free], *(("subnet-0a", index, None) for index in interfaces)), ({}, ["free"]))
+
+    def test_leaves_a_claimed_place_alone(self):
+        """A slot that the node ignores, in the subnet of a network without a place."""
+        free = {"network": "free", "subnetIds": ["subnet-0a"]}
+        claimed = [{"subnetIds": ["subnet-0a"], "deviceIndex": 2}]
+        for interfaces, found in (
+            ([("subnet-0a", 2, None)], None),
+            # Its number is not there yet, or reads 0: it could be either.
+            ([("subnet-0a", 0, None)], None),
+            ([("subnet-0a", None, None)], None),
+            ([("subnet-0a", 2, None), ("subnet-0a", 0, None)], None),
+            ([("subnet-0a", 2, None), ("subnet-0a", 7, None)], 1),
+            ([("subnet-0a", 7, None), ("subnet-0a", 2, None)], 0),
+            ([("subnet-0a", 7, None)], 0),
+            # The same number on another card is another place.
+            ([("subnet-0a", 2, 1), ("subnet-0a", 2, 0)], 0),
+        ):
+            with self.subTest(interfaces):
+                expected = ({}, ["free"]) if found is None else ({"free": (found, False)}, [])
+                self.assertEqual(self.assign([free], *interfaces, claimed=claimed), expected)
+
+    def test_waits_for_the_card_if_the_place_on_another_card_is_claimed(self):
+        claimed = [{"subnetIds": ["subnet-0a"], "deviceIndex": 1, "networkCard": 1}]
+        self.assertEqual(self.assign([SIGNALING], ("subnet-0a", 1, None), claimed=claimed), ({}, ["signaling"]))
+        self.assertEqual(self.assign([SIGNALING], ("subnet-0a", 1, 1), claimed=claimed), ({}, ["signaling"]))
+        self.assertEqual(self.assign([SIGNALING], ("subnet-0a", 1, 1), ("subnet-0a", 1, 0), claimed=claimed), ({"signaling": (1, False)}, []))
+        # In another subnet, it is nobody's question.
+        self.assertEqual(self.assign([SIGNALING], ("subnet-0a", 1, None), claimed=[{**claimed[0], "subnetIds": ["subnet-0b"]}]), ({"signaling": (0, True)}, []))
 
     def test_never_takes_the_primary_interface(self):
         place = {"network": "node", "subnetIds": ["subnet-node"], "deviceIndex": 0}

@@ -90,6 +90,23 @@ class TheConfiguration(PodsTest):
         self.assertIsNone(self.configuration(node))
         self.assertEqual(node.names(FOLDER, ".*"), [], "no file that was being written")
 
+    def test_of_an_earlier_boot_is_removed_while_the_subnet_is_not_known_and_keeps_kubelet_back(self):
+        node = self.node(FIRST, network("macvlan"))
+        node.run("rm", "-rf", "/run/hookline")
+        node.show(FIRST, subnet_ipv4_cidr_block=None)
+        done = node.interfaces(check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("kubelet waits: signaling: the metadata service does not show its subnet yet", node.console())
+        self.assertIsNone(self.configuration(node))
+        node.show(FIRST, subnet_ipv4_cidr_block="10.0.1.0/24")
+        node.interfaces()
+        before = self.configuration(node)
+        self.assertIsNotNone(before)
+        # Later in the same boot, pods go on to start.
+        node.show(FIRST, subnet_ipv4_cidr_block=None)
+        node.interfaces()
+        self.assertEqual(self.configuration(node), before)
+
     def test_of_a_network_that_the_node_has_no_more_is_removed(self):
         node = self.node(FIRST, network("macvlan"))
         self.assertIsNotNone(self.configuration(node))
@@ -139,6 +156,8 @@ class APod(PodsTest):
         node = self.node(FIRST, network("host-device"))
         self.add(node, "pod")
         node.run("ip", "netns", "add", "second")
-        self.cni(node, "ADD", "second", check=False)
+        status, result = pods.cni(node, "ADD", self.configuration(node), "second", check=False)
+        self.assertNotEqual(status, 0)
+        self.assertIn("failed to find host device", result["msg"])
         done = node.run("ip", "-n", "second", "link", "show", "net1", check=False)
         self.assertNotEqual(done.returncode, 0)

@@ -20,7 +20,7 @@ from test_definitions import CONFIGURATIONS
 SETTINGS = {"gate": [
     {"network": "signaling", "subnetIds": ["subnet-01"], "deviceIndex": 1, "mtu": 8900, "cni": {"type": "ipvlan", "routes": [{"dst": "10.8.0.0/16"}]}},
     {"network": "user-plane", "subnetIds": ["subnet-02"], "deviceIndex": 2, "interfaceName": "up0", "mtu": 9001,
-     "cni": {"type": "ipvlan", "mode": "l3", "routes": [{"dst": "10.8.0.0/16"}]}},
+     "cni": {"type": "ipvlan", "mode": "l3"}},
 ]}
 #: An address that pods have a route to, and what becomes of it without one.
 ELSEWHERE = "10.8.0.5"
@@ -35,6 +35,12 @@ def both(function, *arguments):
     """Calls it for each of the two nodes at the same time."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(function, *arguments))
+
+
+def with_routes(configuration):
+    """A CNI configuration of the node, with the route of SETTINGS."""
+    ipam = configuration["ipam"]
+    return {**configuration, "ipam": {**ipam, "routes": [{"dst": "10.8.0.0/16", "gw": ipam["ranges"][0][0]["gateway"]}]}}
 
 
 class Machine:
@@ -101,7 +107,8 @@ class TwoNodes(unittest.TestCase):
         cases = {
             # As the node's program writes them, for host-local.
             "node-l2": lambda machine: pods.configuration_of_node(machine.guest, "signaling"),
-            "node-l3": lambda machine: pods.configuration_of_node(machine.guest, "user-plane"),
+            # With routes, which the settings refuse: here is seen what becomes of them.
+            "node-l3": lambda machine: with_routes(pods.configuration_of_node(machine.guest, "user-plane")),
             # As the CDK app makes it, but for whereabouts, which is not in Debian: `static` gives the address.
             "definition-l3": lambda machine: {**definition, "ipam": {"type": "static", "addresses": [{"address": f"{machine.addresses(2)[1]}/24"}]}},
         }

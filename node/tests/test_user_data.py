@@ -163,8 +163,9 @@ class TheScript(unittest.TestCase):
         found = json.loads(self.node.run("bash", "-c", f"jq -L {PROGRAMS} -f {PROGRAMS}/settings.jq {SETTINGS}").stdout)
         self.assertEqual([(one["network"], one["interfaceName"], one["mtu"], one["mode"]) for one in found["networks"]],
                          [("signaling", "signaling", 9001, "multus"), ("user-plane", "up0", 9001, "multus"), ("management é", "mgmt", 1500, "os")])
-        for name, mode, content in bundle.files():
+        for name, content in bundle.files():
             if name.startswith("program/"):
+                mode = "755" if (ROOT / name).stat().st_mode & 0o100 else "644"
                 installed = f"{PROGRAMS}/{name.removeprefix('program/')}"
                 self.assertEqual(self.node.run("cat", installed).stdout, content)
                 self.assertEqual(self.node.run("stat", "--format", "%a", installed).stdout.strip(), mode)
@@ -185,6 +186,12 @@ class TheScript(unittest.TestCase):
             with self.subTest(name):
                 self.run_script(script_of(text_of(EXAMPLES / name)))
                 self.assertEqual(self.node.run("test", "-e", NODEADM, check=False).returncode, 1)
+
+    def test_installs_programs_that_run_from_a_folder_where_nothing_may_be_executed(self):
+        """As hardened images mount /tmp."""
+        self.node.run("bash", "-c", "mkdir /run/tmp && mount -t tmpfs -o noexec tmpfs /run/tmp")
+        self.node.run("bash", "-s", text=script_of(text_of(EXAMPLES / MANAGED)), env={"TMPDIR": "/run/tmp"})
+        self.assertEqual(self.node.run(f"{PROGRAMS}/hookline-interfaces", check=False).returncode, 2, "its usage")
 
     def test_may_run_again(self):
         script = script_of(text_of(EXAMPLES / MANAGED))
@@ -218,14 +225,17 @@ class TheSignal(unittest.TestCase):
         self.node.write(path, text)
         self.node.run("chmod", "755", path)
 
-    def kubelet(self):
-        """A kubelet that is healthy."""
+    def kubelet(self, joined=True):
+        """A kubelet that is healthy and, if it has joined, has the certificate that the cluster signed (client-go, certificate_store.go)."""
+        if joined:
+            self.node.write("/var/lib/kubelet/pki/kubelet-server-current.pem", "")
         self.node.write("/run/kubelet/healthz", "ok")
         self.node.background("kubelet", sys.executable, "-m", "http.server", "10248", "--bind", "127.0.0.1", "--directory", "/run/kubelet")
 
     def test_is_sent_once_when_kubelet_is_healthy(self):
         self.stub("/opt/aws/bin/cfn-signal", self.STUB)
         signal = self.node.background("signal", "bash", "-x", self.PROGRAM)
+        self.node.write("/var/lib/kubelet/pki/kubelet-server-current.pem", "")
         wait_for("it asks kubelet again", lambda: self.node.log("signal").count("healthz") > 1)
         self.assertFalse(self.node.exists(self.SENT))
         self.kubelet()
@@ -234,6 +244,18 @@ class TheSignal(unittest.TestCase):
         self.assertEqual(self.node.read(self.SENT), sent)
         self.node.run(self.PROGRAM)
         self.assertEqual(self.node.read(self.SENT), sent, "a later start of kubelet, which must not count in a later update")
+
+    def test_is_not_sent_by_a_kubelet_that_is_healthy_before_the_cluster_has_taken_it(self):
+        """Its endpoint or its CA is wrong, or its role has no access entry."""
+        self.stub("/opt/aws/bin/cfn-signal", self.STUB)
+        self.kubelet(joined=False)
+        wait_for("kubelet", lambda: not self.node.run("curl", "--silent", "--fail", "http://localhost:10248/healthz", check=False).returncode)
+        signal = self.node.background("signal", "bash", "-x", self.PROGRAM)
+        wait_for("it looks again", lambda: self.node.log("signal").count("kubelet-server-current.pem") > 1)
+        self.assertFalse(self.node.exists(self.SENT))
+        self.node.write("/var/lib/kubelet/pki/kubelet-server-current.pem", "")
+        self.assertEqual(signal.wait(timeout=60), 0, self.node.log("signal"))
+        self.assertTrue(self.node.exists(self.SENT))
 
     def test_is_sent_again_if_cloudformation_was_not_reached(self):
         self.stub("/opt/aws/bin/cfn-signal", "#!/bin/bash\nexit 1\n")

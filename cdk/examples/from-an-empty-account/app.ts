@@ -8,10 +8,10 @@ import { App, type AppProps, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { FunctionCode, type HooklineConfig, HooklineStack, MultusNetwork } from 'hookline-cdk';
 
-/** Creates the app. */
-export function fromAnEmptyAccount(code?: FunctionCode, props?: AppProps): App {
-  const app = new App(props);
-  const env = { region: 'us-west-2' };
+const env = { region: 'us-west-2' };
+
+/** Creates the stack of the network, and returns the configuration of Hookline with its ids. */
+function createNetwork(app: App): HooklineConfig {
   const stack = new Stack(app, 'upf-network', { env });
   const network = new MultusNetwork(stack, 'Network', {
     zones: ['us-west-2a', 'us-west-2b'],
@@ -22,7 +22,7 @@ export function fromAnEmptyAccount(code?: FunctionCode, props?: AppProps): App {
   if (cluster === undefined) {
     throw new Error('no cluster');
   }
-  const config: HooklineConfig = {
+  return {
     stackName: 'hookline-upf',
     profiles: [
       {
@@ -62,10 +62,19 @@ export function fromAnEmptyAccount(code?: FunctionCode, props?: AppProps): App {
     ],
     autoScalingGroupNamePatterns: ['eks-upf-*'],
   };
+}
+
+/** Creates the app. */
+export function fromAnEmptyAccount(code?: FunctionCode, props?: AppProps): App {
+  const app = new App(props);
+  const config = createNetwork(app);
   new HooklineStack(app, config.stackName, { config, env, ...(code === undefined ? {} : { code }) });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }
+
+/** The configuration, for `npm run manifests -- --app`. */
+export default (): HooklineConfig => createNetwork(new App());
 
 if (require.main === module) {
   fromAnEmptyAccount().synth();

@@ -28,30 +28,31 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
   return multipart([...parts, { contentType: 'text/x-shellscript', content: script }]);
 }
 
-/** The script. The lines of the bundle have neither a quote nor a backslash. */
+/**
+ * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. A hardened image may
+ * mount /tmp with noexec, so nothing is executed there. The lines of the bundle have neither a quote nor a backslash.
+ */
 function installScript(settings: string): string {
   return `#!/bin/bash
 set -euo pipefail
-# If anything below fails, kubelet waits for a gate that is not there.
-mkdir -p /etc/systemd/system/kubelet.service.d
-cat >/etc/systemd/system/kubelet.service.d/50-hookline.conf <<'HOOKLINE'
+dir=/etc/systemd/system/kubelet.service.d
+mkdir -p $dir
+cat >$dir/50-hookline.conf <<'HOOKLINE'
 [Service]
 ExecStartPre=/usr/local/libexec/hookline/hookline-gate
 HOOKLINE
 work=$(mktemp -d)
 python3 - "$work" <<'HOOKLINE'
-import base64, lzma, os, sys
+import base64, lzma, pathlib, sys
 text = """
 ${readFileSync(NODE_BUNDLE, 'utf8')}"""
-parts = lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0")
-for name, mode, content in zip(parts[::3], parts[1::3], parts[2::3]):
-    path = os.path.join(sys.argv[1], name)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(content)
-    os.chmod(path, int(mode, 8))
+parts = iter(lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0"))
+for name, text in zip(parts, parts):
+    path = pathlib.Path(sys.argv[1], name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 HOOKLINE
-"$work/install.sh" <<'HOOKLINE'
+bash "$work/install.sh" <<'HOOKLINE'
 ${settings}
 HOOKLINE
 rm -r "$work"

@@ -21,6 +21,7 @@ import { withPlaceholderIds } from '../shared/tokens';
 import { FirstNodes, SIZES_IN_TEMPLATE } from './first-nodes';
 import { checkGroupHook } from './group-hook';
 import { checkGroup, checkSelector, checkSubnets, isManaged } from './group-rules';
+import { groupWarnings } from './group-warnings';
 import { architectureOf } from './instance-types';
 import type { LaunchTemplateData } from './launch-template-rules';
 import { checkSize, createLaunchTemplate, instanceTags, podsOfGroup, userData } from './node-group-template';
@@ -106,11 +107,8 @@ export class MultusNodeGroup extends Construct {
     } else {
       this.autoScalingGroup = this.createSelfManaged(props, profile);
     }
-    if (group.operatingSystem === 'bottlerocket' && group.bootstrapContainerImage === undefined) {
-      Annotations.of(this).addWarningV2(
-        'hookline:bottlerocketWithoutGate',
-        'Bottlerocket without bootstrapContainerImage: kubelet does not wait for the interfaces of the profile, and they stay down (docs/node-groups.md)',
-      );
+    for (const { id: warning, message } of groupWarnings(group, profile)) {
+      Annotations.of(this).addWarningV2(warning, message);
     }
   }
 
@@ -289,15 +287,16 @@ function groupRules(group: NodeGroup, resolved: NodeGroup, profile: Profile, fie
       architectureOf(group.instanceTypes, `${field}.instanceTypes`);
     },
     () => {
-      nodeSettings(profile, resolved.networks ?? {}, resolved.cniConfDir, field);
+      nodeSettings(resolved, profile, field);
     },
     () => {
       podsOfGroup(resolved, profile, field);
     },
     () => {
-      const longest = withPlaceholderIds(profile, 'profile') as Profile;
+      // Together: one subnet of both is one placeholder.
+      const longest = withPlaceholderIds({ group, profile }, field) as { group: NodeGroup; profile: Profile };
       const signal = group.rollingUpdate === undefined ? undefined : LONGEST_SIGNAL;
-      checkSize(userData(resolved, longest, field, signal), group, field);
+      checkSize(userData(longest.group, longest.profile, field, signal), group, field);
     },
   ];
 }

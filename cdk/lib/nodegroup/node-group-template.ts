@@ -34,10 +34,10 @@ const DEVICES = { al2023: '/dev/xvda', bottlerocket: '/dev/xvdb' } as const;
  * @param signal whom the nodes tell that they are ready, if CloudFormation replaces them
  */
 export function userData(group: NodeGroup, profile: Profile, field: string, signal?: SignalFacts): string {
-  const { cluster, networks = {} } = group;
+  const { cluster } = group;
   const { endpoint = '', certificateAuthority = '', serviceCidr = '' } = cluster;
   const facts: NodeFacts = {
-    settings: nodeSettings(profile, networks, group.cniConfDir, field),
+    settings: nodeSettings(group, profile, field),
     maxPods: podsOfGroup(group, profile, field),
     taints: registeredTaints(group, profile),
     ...(signal === undefined ? {} : { signal }),

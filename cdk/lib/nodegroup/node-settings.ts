@@ -3,28 +3,34 @@
  * rules, in `node/program/settings.jq`; the cases of `node/tests/settings.json` test both.
  */
 import { isIPv4 } from 'node:net';
-import type { NodeNetwork, PodRoute } from '../shared/config';
+import type { NodeGroup, NodeNetwork, PodRoute } from '../shared/config';
 import { ConfigurationError, type Fail, checkAll, collecting } from '../shared/configuration-error';
 import { memberOf } from '../shared/field-path';
 import type { Profile, Slot } from '../shared/profile.generated';
 import { didYouMean } from '../shared/suggestion';
 
-/** A network in the settings of a node: what the gate waits for, and what becomes of the interface. */
-export interface NetworkSettings extends Omit<NodeNetwork, 'ignore' | 'definition'> {
-  /** The network's name, as in the profile. */
-  readonly network: string;
+/** Where an interface can be. */
+export interface Place {
   /** The network's subnets, in all Availability Zones. */
   readonly subnetIds: readonly string[];
-  /** The device index, if it is fixed. */
+  /** The device index, if the subnet alone does not tell. */
   readonly deviceIndex?: number;
-  /** The network card, if it is not 0. */
+  /** The network card of the device index, if it is not 0. */
   readonly networkCard?: number;
+}
+
+/** A network in the settings of a node: what the gate waits for, and what becomes of the interface. */
+export interface NetworkSettings extends Place, Omit<NodeNetwork, 'ignore' | 'definition'> {
+  /** The network's name, as in the profile. */
+  readonly network: string;
 }
 
 /** The settings of a node. */
 export interface NodeSettings {
   /** The networks. */
   readonly gate: readonly NetworkSettings[];
+  /** Places of ignored slots in subnets of the networks; absent if there is none. */
+  readonly claimed?: readonly Place[];
   /** The folder of the CNI configurations. */
   readonly cniConfDir?: string;
 }
@@ -32,25 +38,30 @@ export interface NodeSettings {
 /** Names of the operating system and of the VPC CNI, as settings.jq has them. */
 const TAKEN_NAME = /^(lo|eth[0-9]+|en[opsx]?[0-9].*|eni[0-9a-f]{11}|default|all)$/;
 
+/** What {@link nodeSettings} reads of a node group. */
+export type GroupSettings = Pick<NodeGroup, 'networks' | 'cniConfDir' | 'subnetIds' | 'customNetworking'>;
+
 /**
- * Returns the settings of the nodes of a profile.
+ * Returns the settings of the nodes of a group.
  *
- * @param profile the checked profile
- * @param networks what the nodes do with each network, by its name
- * @param cniConfDir the folder of the CNI configurations; the node has a default
+ * @param group the node group
+ * @param profile its checked profile
  * @param field the node group's name in an error
  * @throws ConfigurationError that names the field and the remedy
  */
-export function nodeSettings(
-  profile: Profile,
-  networks: Readonly<Record<string, NodeNetwork>>,
-  cniConfDir: string | undefined,
-  field: string,
-): NodeSettings {
+export function nodeSettings(group: GroupSettings, profile: Profile, field: string): NodeSettings {
+  const { networks = {}, cniConfDir } = group;
   const slots = profile.slots ?? [];
-  const gate = slots
-    .filter(({ network }) => !(networks[network]?.ignore ?? false))
-    .map((slot) => networkSettings(slot, networks[slot.network] ?? {}));
+  const waited = slots.filter(({ network }) => !(networks[network]?.ignore ?? false));
+  const gate = waited.map((slot) => ({
+    network: slot.network,
+    ...(isToldBySubnet(slot, slots, group) ? { subnetIds: slot.subnetIds } : placeOf(slot)),
+    ...onNode(networks[slot.network] ?? {}),
+  }));
+  const claimed = slots
+    .filter((slot) => !waited.includes(slot) && hasDeviceIndex(slot))
+    .filter((slot) => waited.some((other) => shareSubnet(slot, other)))
+    .map(placeOf);
   const fieldOf = (network: string): string => memberOf(`${field}.networks`, network);
   checkAll(
     ...Object.keys(networks).map((name) => () => {
@@ -73,7 +84,11 @@ export function nodeSettings(
       }
     },
   );
-  return { gate, ...(cniConfDir === undefined ? {} : { cniConfDir }) };
+  return {
+    gate,
+    ...(claimed.length === 0 ? {} : { claimed }),
+    ...(cniConfDir === undefined ? {} : { cniConfDir }),
+  };
 }
 
 function checkNetworkOfProfile(name: string, profile: Profile, field: string): void {
@@ -103,17 +118,45 @@ function checkAddresses(
   }
 }
 
-function networkSettings(slot: Slot, network: NodeNetwork): NetworkSettings {
-  const onNode = Object.fromEntries(
+function shareSubnet(one: Slot, other: Slot): boolean {
+  return one.subnetIds.some((id) => other.subnetIds.includes(id));
+}
+
+function hasDeviceIndex({ deviceIndex }: Slot): boolean {
+  return deviceIndex !== undefined && deviceIndex !== null;
+}
+
+/**
+ * Whether the subnet alone tells a slot's interface from all others. Then the node is not told a device index: the profile changes before
+ * the launch template, and a node that is launched between would wait for the old index for ever.
+ */
+function isToldBySubnet(
+  slot: Slot,
+  slots: readonly Slot[],
+  { subnetIds, customNetworking }: GroupSettings,
+): boolean {
+  const isOfNodes = slot.subnetIds.some((id) => subnetIds.includes(id));
+  // With custom networking, the VPC CNI has interfaces in subnets that the configuration does not name.
+  return (
+    !isOfNodes &&
+    customNetworking !== true &&
+    !slots.some((other) => other !== slot && shareSubnet(slot, other))
+  );
+}
+
+function placeOf({ subnetIds, deviceIndex, networkCard }: Slot): Place {
+  return {
+    subnetIds,
+    ...(deviceIndex === undefined || deviceIndex === null ? {} : { deviceIndex }),
+    ...((networkCard ?? 0) === 0 ? {} : { networkCard: networkCard ?? 0 }),
+  };
+}
+
+/** What the settings of a node have of a network of the configuration. */
+function onNode(network: NodeNetwork): Omit<NodeNetwork, 'ignore' | 'definition'> {
+  return Object.fromEntries(
     Object.entries(network).filter(([field]) => field !== 'ignore' && field !== 'definition'),
   );
-  return {
-    network: slot.network,
-    subnetIds: slot.subnetIds,
-    ...(slot.deviceIndex === undefined || slot.deviceIndex === null ? {} : { deviceIndex: slot.deviceIndex }),
-    ...((slot.networkCard ?? 0) === 0 ? {} : { networkCard: slot.networkCard ?? 0 }),
-    ...onNode,
-  };
 }
 
 /**

@@ -2,9 +2,9 @@
  * The rolling update of a group of self-managed nodes: CloudFormation replaces the nodes in batches, and waits for a signal of each
  * new one (CloudFormation User Guide, "UpdatePolicy attribute", `AutoScalingRollingUpdate`).
  *
- * The node sends it when kubelet is healthy (`node/program/hookline-signal`). kubelet starts after the gate and the configuration of
- * the interfaces, so such a node has them. cfn-signal needs no credentials: CloudFormation knows by the instance's identity that it belongs to the stack
- * ("cfn-signal", same guide).
+ * The node sends it when kubelet is healthy and the cluster has signed its certificate (`node/program/hookline-signal`). kubelet
+ * starts after the gate and the configuration of the interfaces, so such a node has them. cfn-signal needs no credentials:
+ * CloudFormation knows by the instance's identity that it belongs to the stack ("cfn-signal", same guide).
  */
 import type { CfnUpdatePolicy } from 'aws-cdk-lib';
 import type { NodeGroup } from '../shared/config';

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Profile, Slot } from '../../lib/launch/profile';
 import { checkNodeGroup } from '../../lib/nodegroup/multus-node-group';
-import { nodeSettings } from '../../lib/nodegroup/node-settings';
+import { type NodeSettings, nodeSettings } from '../../lib/nodegroup/node-settings';
 import type { NodeGroup, NodeNetwork } from '../../lib/shared/config';
 import { REPOSITORY } from '../../lib/shared/repository';
-import { configurationError } from '../support';
+import { configurationError, subnetIds } from '../support';
 import { SLOTS, managedGroup, managedProfile } from './support';
 
 /** A case of `node/tests/settings.json`: settings that the node refuses, and the end of the field that the CDK names. */
@@ -52,54 +52,95 @@ test.each(cases.map((one) => [one.node, one] as const))(
   },
 );
 
-test('the settings have the networks of the profile, with their places and what the group says of them', () => {
+/** The settings of a group's nodes. */
+const settings = (slots: readonly Slot[], more: Partial<NodeGroup> = {}): NodeSettings =>
+  nodeSettings(managedGroup({ networks: {}, ...more }), managedProfile({ slots: [...slots] }), 'g');
+
+test('the settings have the networks of the profile, with their subnets and what the group says of them', () => {
   const networks = { signaling: { mode: 'os' }, 'user-plane': { interfaceName: 'up0', mtu: 8000 } } as const;
-  expect(nodeSettings(managedProfile(), networks, '/etc/multus', 'g')).toEqual({
+  expect(settings(SLOTS, { networks, cniConfDir: '/etc/multus' })).toEqual({
     gate: [
-      { network: 'signaling', deviceIndex: 1, subnetIds: SLOTS[0]?.subnetIds, mode: 'os' },
-      {
-        network: 'user-plane',
-        deviceIndex: 2,
-        subnetIds: SLOTS[1]?.subnetIds,
-        interfaceName: 'up0',
-        mtu: 8000,
-      },
+      { network: 'signaling', subnetIds: SLOTS[0]?.subnetIds, mode: 'os' },
+      { network: 'user-plane', subnetIds: SLOTS[1]?.subnetIds, interfaceName: 'up0', mtu: 8000 },
     ],
     cniConfDir: '/etc/multus',
   });
 });
 
-test('a network card and an open device index are kept', () => {
-  const slots = SLOTS.map((slot) => ({ ...slot, deviceIndex: null, networkCard: 1 }));
-  expect(nodeSettings(managedProfile({ slots }), {}, undefined, 'g').gate).toEqual(
-    SLOTS.map(({ network, subnetIds }) => ({ network, subnetIds, networkCard: 1 })),
-  );
+describe('a device index is in the settings', () => {
+  const [signaling, userPlane] = SLOTS as [Slot, Slot];
+  const indexes = ({ gate }: NodeSettings): unknown[] => gate.map(({ deviceIndex }) => deviceIndex);
+
+  test('where another slot has the subnet', () => {
+    const beside = { ...userPlane, subnetIds: signaling.subnetIds.slice(0, 1) };
+    expect(indexes(settings([signaling, beside]))).toEqual([1, 2]);
+    expect(indexes(settings([signaling, { ...beside, deviceIndex: null }]))).toEqual([1, undefined]);
+  });
+
+  test('where the nodes themselves have the subnet', () => {
+    expect(indexes(settings(SLOTS, { subnetIds: userPlane.subnetIds }))).toEqual([undefined, 2]);
+  });
+
+  test('where the VPC CNI may have any subnet', () => {
+    expect(indexes(settings(SLOTS, { customNetworking: true }))).toEqual([1, 2]);
+  });
+
+  test('and nowhere else, because a node of the old template would wait for it for ever after a change', () => {
+    const without = SLOTS.slice(0, 1).map((slot) => ({ ...slot, deviceIndex: null }));
+    const moved = without.map((slot) => ({ ...slot, deviceIndex: 5, networkCard: 1 }));
+    expect(settings(moved)).toEqual(settings(without));
+    expect(indexes(settings(SLOTS))).toEqual([undefined, undefined]);
+  });
 });
 
-test('an ignored network is not in the settings', () => {
-  const { gate } = nodeSettings(managedProfile(), { signaling: { ignore: true } }, undefined, 'g');
-  expect(gate.map(({ network }) => network)).toEqual(['user-plane']);
+test('a network card is in the settings with its device index', () => {
+  const slots = SLOTS.map((slot, n) => ({
+    ...slot,
+    subnetIds: subnetIds(2),
+    deviceIndex: 1,
+    networkCard: n,
+  }));
+  expect(settings(slots).gate).toEqual([
+    { network: 'signaling', subnetIds: subnetIds(2), deviceIndex: 1 },
+    { network: 'user-plane', subnetIds: subnetIds(2), deviceIndex: 1, networkCard: 1 },
+  ]);
 });
 
-test.each<[string, Parameters<typeof nodeSettings>[1], string | undefined, string]>([
+describe('an ignored network', () => {
+  const [signaling, userPlane] = SLOTS as [Slot, Slot];
+  const networks = { signaling: { ignore: true } };
+
+  test('is not in the settings', () => {
+    expect(settings(SLOTS, { networks })).toEqual({
+      gate: [{ network: 'user-plane', subnetIds: userPlane.subnetIds }],
+    });
+  });
+
+  test('has its place in the settings if another network has its subnet, so that the other does not get its interface', () => {
+    const beside = { ...userPlane, subnetIds: signaling.subnetIds, deviceIndex: null };
+    expect(settings([{ ...signaling, networkCard: 1 }, beside], { networks })).toEqual({
+      gate: [{ network: 'user-plane', subnetIds: signaling.subnetIds }],
+      claimed: [{ subnetIds: signaling.subnetIds, deviceIndex: 1, networkCard: 1 }],
+    });
+  });
+});
+
+test.each<[string, Partial<NodeGroup>, string]>([
   [
     'a network that the profile does not have',
-    { upf: {} },
-    undefined,
+    { networks: { upf: {} } },
     'g.networks.upf: the profile upf has no network of this name. Use one of signaling, user-plane',
   ],
   [
     'ipvlan on an interface without secondary addresses',
-    { signaling: { cni: { type: 'ipvlan' } } },
-    undefined,
+    { networks: { signaling: { cni: { type: 'ipvlan' } } } },
     'g.networks.signaling.cni: its pods get secondary addresses, and the slot of the profile has none. ',
   ],
   [
     'the folder of the container runtime',
-    {},
-    '/etc/cni/net.d/',
+    { cniConfDir: '/etc/cni/net.d/' },
     'g.cniConfDir: must not be the folder of the container runtime itself. ',
   ],
-])('%s is refused', (_, networks, folder, message) => {
-  expect(() => nodeSettings(managedProfile(), networks, folder, 'g')).toThrow(message);
+])('%s is refused', (_, group, message) => {
+  expect(() => settings(SLOTS, group)).toThrow(message);
 });

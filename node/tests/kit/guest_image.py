@@ -6,6 +6,7 @@ are packed anew in each run, which takes a second.
 """
 
 import fcntl
+import os
 import platform
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ KERNELS = ROOT.parent / ".local/guest-kernel"
 MODULES = ("virtio_pci", "virtio_net", "virtio_console", "ipvlan")
 
 #: What the node's programs, the tests and guest-init.sh run.
-PROGRAMS = ("bash", "cat", "chmod", "cmp", "curl", "dirname", "env", "flock", "grep", "install", "ip", "jq", "ln", "ls", "mkdir", "mktemp", "modprobe",
+PROGRAMS = ("bash", "cat", "chmod", "cmp", "curl", "cut", "dirname", "env", "flock", "grep", "install", "ip", "jq", "ln", "ls", "mkdir", "mktemp", "modprobe",
             "mount", "mv", "ping", "rm", "sed", "sleep", "sync", "tee", "timeout", "dbus-daemon", "networkctl", "systemd-networkd", "systemd-udevd",
             "udevadm")
 
@@ -40,7 +41,7 @@ FILES = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/dbus-1", "/usr
 def need_guests():
     """As `need`: QEMU, all that a guest runs, and what the kernel is for and comes from."""
     if platform.machine() != "x86_64" or not find("apt-get"):
-        leave_out("needs Debian on an x86_64 processor")
+        leave_out("needs Debian on an x86_64 processor", fail=os.geteuid() == 0)
     need("cpio", "depmod", "dpkg-deb", "qemu-system-x86_64", *PROGRAMS, *CNI, root=True, linux=True)
 
 
@@ -76,7 +77,7 @@ def newest():
     run("apt-get", "--quiet=2", "update")
     done = subprocess.run(["apt-cache", "depends", METAPACKAGE], capture_output=True, text=True, check=False)
     found = [line.split()[-1] for line in done.stdout.splitlines() if "Depends: linux-image-" in line]
-    return found[0] if found else leave_out(f"needs the package {METAPACKAGE}, which Debian has")
+    return found[0] if found else leave_out(f"needs the package {METAPACKAGE}, which Debian has", fail=os.geteuid() == 0)
 
 
 def run(*args, **more):

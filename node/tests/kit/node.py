@@ -54,10 +54,9 @@ exec sleep infinity
 
 def unpack_bundle(folder):
     """What user data unpacks on a node. It is packed now, so that a test sees a change before the bundle does."""
-    for name, mode, content in bundle.content(bundle.pack()):
+    for name, content in bundle.content(bundle.pack()):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-        (folder / name).chmod(int(mode, 8))
 
 
 class Namespace(Runs):

@@ -1,8 +1,21 @@
-"""User data as cloud-init's own parser reads it."""
+"""User data: as the CDK app makes it, and as cloud-init's own parser reads it."""
 
 import json
 import subprocess
 from pathlib import Path
+
+import bundle
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "user-data"
+INSTALL = "\"$work/install.sh\" <<'HOOKLINE'\n"
+
+
+def with_settings(name, settings):
+    """An example of the user data that the CDK app makes, with the bundle, and with other settings of the node."""
+    text = (EXAMPLES / name).read_text().replace("@BUNDLE@\n", bundle.BUNDLE.read_text())
+    before, _, rest = text.partition(INSTALL)
+    _, _, after = rest.partition("\nHOOKLINE\n")
+    return f"{before}{INSTALL}{json.dumps(settings)}\nHOOKLINE\n{after}"
 
 
 def parts_of(text):
