@@ -124,10 +124,12 @@ def shares(found, keys, truth, usd_per_gb=0.02, by_hour=True):
     and its ID are the same zone.
     """
     zones = dict(ZONES)
-    counted, unknown, wrong = defaultdict(int), 0, 0
+    counted, expected, unknown, wrong = defaultdict(int), defaultdict(int), 0, 0
+    for world, size in truth.items():
+        expected[world if by_hour else world[1:]] += size
     for row in found:
         true = keys[row["true_row"]]
-        counted[true] += row["bytes"]
+        counted[true if by_hour else true[1:]] += row["bytes"]
         hour, scope, *ends = key(row)
         # If the cluster of one end is not known, nothing tells whether the other is in the same, so that its place is not known either.
         in_unknown_cluster = statement.UNKNOWN_CLUSTER in (row["cluster"], row["peer_cluster"])
@@ -142,8 +144,8 @@ def shares(found, keys, truth, usd_per_gb=0.02, by_hour=True):
                 unknown += 0 if end == world else row["bytes"]
             elif (scope, end) != (true[1], world) or by_hour and hour != true[0]:
                 wrong += row["bytes"]
-    # A byte that counts twice is at two ends; so is one of an hour, or of two services, that is not asked for.
-    wrong += sum(2 * max(0, size - truth.get(true, 0)) for true, size in counted.items())
+    # A byte that counts twice is at two ends; so is one of traffic that is not the cluster's.
+    wrong += sum(2 * max(0, size - expected[true]) for true, size in counted.items())
     total = sum(truth.values())
     usd = sum(size * paid_ends(world) for world, size in truth.items()) / 2**30 * usd_per_gb / 2
     return {

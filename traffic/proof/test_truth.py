@@ -61,11 +61,11 @@ class Truth(unittest.TestCase):
         self.assertAlmostEqual(shares["unknown_share"], 0.1)
         self.assertAlmostEqual(shares["wrong_share"], 0.05)
         self.assertAlmostEqual(shares["usd_missing_share"], 0.2)
-        # A byte that counts twice is wrong at both ends; so is one in another hour, or of none that is asked for.
+        # A byte that counts twice is wrong at both ends; so is one in another hour, or of traffic that is not the cluster's.
         self.assertAlmostEqual(answers.shares([row(a, b, 1100 * 2**30, 5.0)], keys, truth)["wrong_share"], 0.1)
         self.assertAlmostEqual(answers.shares([{**row(a, b, 100 * 2**30, 1.0), "hour": datetime(*DAY, 10)}], keys, truth)["wrong_share"], 0.1)
-        other = [*keys, (keys[0][0] - 3600, "cluster", a, b)]
-        self.assertAlmostEqual(answers.shares([{**row(a, b, 100 * 2**30, 1.0), "true_row": 1}], other, truth, by_hour=False)["wrong_share"], 0.1)
+        other = [*keys, (keys[0][0], "cluster", b, a)]
+        self.assertAlmostEqual(answers.shares([{**row(a, b, 100 * 2**30, 1.0), "true_row": 1}], other, truth, by_hour=False)["wrong_share"], 0.2)
         # `(unknown)`, but in another zone.
         elsewhere = Label("", "Unknown", "(unknown)", "use2-az3")
         self.assertAlmostEqual(answers.shares([row(elsewhere, b, 100 * 2**30, 1.0)], keys, truth)["wrong_share"], 0.05)
