@@ -373,6 +373,14 @@ class Builder:
         self.cluster.nodes.append(node)
         return node
 
+    def fargate(self, zone, namespace, group, kind="Label", **other):
+        """A pod on Fargate, and its node, which has the pod's address and no instance of the account (EKS User Guide, "AWS Fargate": each pod
+        has a node and an interface of its own). The node's name is that of its address: `fargate-ip-…`.
+        """
+        node = self.node(zone, instance=None, **({"start": other["start"]} if "start" in other else {}))
+        node.name = f"fargate-{node.name}"
+        return self.pod(node, namespace, group, kind, addresses=[node.address], **other)
+
     def pod(self, node, namespace, group, kind="Label", **other):
         uid = self.uid()
         values = {

@@ -5,7 +5,7 @@ import unittest
 import answers
 import statement
 from scene import TEN, UNTIL, A, B, C, Scene, failures_without
-from story import BEGIN, Story
+from story import BEGIN, LISTINGS, Story
 from traffic import Outside
 
 
@@ -229,6 +229,35 @@ class Rules(unittest.TestCase):
         scene.recorder.flow(pod, server, TEN + 1500, 1000)
         self.assertEqual(scene.found(), {("cluster", "(unknown)", A[1], "server", B[1]): 1000})
 
+    def test_an_internal_ip_does_not_make_a_pod_a_node_if_ec2_describes_nothing(self):
+        scene = self.scene
+        server, pod = scene.pod(scene.b, "server"), scene.pod(scene.a, "pod", start=TEN + 1300, end=TEN + 1900)
+        # The listing at 11:20 still shows the address that the one at 10:20 has.
+        scene.a.more_addresses = lambda at: pod.addresses
+        scene.recorder.flow(pod, server, TEN + 1500, 1000)
+        self.assertEqual(scene.found(), {("cluster", "(unknown)", A[1], "server", B[1]): 1000})
+
+    def test_a_node_has_the_address_that_ec2_describes_in_another_listing(self):
+        scene = self.scene
+        scene.a.more_addresses = lambda at: ["10.0.0.99"]
+        server = scene.pod(scene.b, "server")
+        # EC2 answers at 11:20 only.
+        described = scene.cluster.instance_lines
+        scene.cluster.described, scene.cluster.instance_lines = True, lambda at: described(at) if at == LISTINGS[3] else []
+        scene.recorder.flow(scene.a, server, TEN, 1000)
+        scene.recorder.flow(server, scene.a, TEN, 70)
+        self.assertEqual(scene.found(), {("cluster", "(nodes)", A[1], "server", B[1]): 1000, ("cluster", "server", B[1], "(nodes)", A[1]): 70})
+
+    def test_a_node_on_fargate_has_the_name_of_its_pod(self):
+        # It has the pod's address, and is listed before the pod's network is ready. It is never `(nodes)`: what is logged later tells the cluster.
+        scene = self.scene
+        server, pod = scene.pod(scene.a, "server"), scene.builder.fargate(B, "shop", "fargate", start=TEN + 1000, holds_from=TEN + 1300)
+        for at in (TEN + 1240, TEN + 1500):
+            scene.recorder.flow(server, pod, at, 1000)
+        self.assertEqual(
+            scene.found(), {("cluster", "server", A[1], "(unknown)", B[1]): 1000, ("cluster", "server", A[1], "fargate", B[1]): 1000},
+        )
+
     def test_a_pod_that_is_listed_longer_than_its_node_does_not_have_its_address(self):
         # The pod is listed at 10:20 still, its node only at 9:20. Meanwhile another pod has the address, and no listing has that one.
         scene = self.scene
@@ -352,6 +381,8 @@ WITHOUT = {
     "the destination's records if the source has none": ("WHERE at_source OR at_destination_bytes > at_source_bytes", "WHERE at_source"),
     "rejected packets do not count": ("AND action = 'ACCEPT'", ""),
     "a node of the same listing": (" AND n.seen_s = p.seen_s", ""),
+    "an InternalIP is not always the node's own": ("AND (n.instance_id IS NULL OR n.ip IN (o.own_ip, o.own_ip_2)))", ")"),
+    "a node on Fargate holds no address": ("AND n.name NOT LIKE 'fargate-%' ", ""),
     "zones of nodes without the ID": ("coalesce(n.az_id, z.az_id) AS az_id, n.start_s", "n.az_id, n.start_s"),
     "a listing shows for half a minute whose an address is": ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, h.held_s + 3600) + 30 AS until_s"),
     "packets of the pod before may be late": ("max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 60)", "max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 0)"),

@@ -22,7 +22,8 @@ class Scene(LoggedScene):
         self.cluster.services = services.there(self.services)
 
     def service(self, kind, name, zone, **other):
-        made = Service(kind, name, self.builder.interface(), other.pop("address", None) or self.builder.address(zone), zone, BEGIN - 86400, **other)
+        interface, address = self.builder.interface(), other.pop("address", None) or self.builder.address(zone)
+        made = Service(kind, name, interface, address, zone, **{"start": BEGIN - 86400, **other})
         self.services.append(made)
         return made
 
@@ -115,8 +116,7 @@ class Rules(unittest.TestCase):
     def test_a_pod_with_an_interface_that_ec2_shows_is_a_pod(self):
         # A pod on Fargate: EC2 shows its interface, which is attached to no instance of the account.
         scene = self.scene
-        fargate = scene.builder.node(B, instance=None)
-        pod = scene.pod(fargate, "fargate")
+        pod = scene.builder.fargate(B, "shop", "fargate")
         scene.services.append(Service("Interface", "something", f"eni-{pod.uid[:17]}", pod.addresses[0], B, BEGIN + 600))
         scene.log.flow(self.pod, pod, TEN, 1000)
         for row in (row for rows in scene.traffic.records.values() for row in rows if row["flow_direction"] == "ingress"):
@@ -124,6 +124,22 @@ class Rules(unittest.TestCase):
         # Only the pod's own interface logged.
         scene.change({"log_status": "SKIPDATA"}, flow_direction="egress")
         self.assertEqual(scene.found(), {("cluster", "pod", A[1], "fargate", B[1]): 1000})
+
+    def test_a_service_has_its_address_although_a_pod_in_an_overlay_network_is_listed_with_it(self):
+        # The addresses of an overlay network may also be addresses in the VPC. No packet of the pod has its own address.
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+        scene.pod(scene.c, "overlay", addresses=[database.address])
+        scene.log.flow(self.pod, database, TEN, 1000)
+        scene.log.flow(database, self.pod, TEN, 70)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 1000, ("ingress", "shop-db", B[1], "pod", A[1]): 70})
+
+    def test_a_pod_and_a_service_after_it_have_the_address_each_in_its_time(self):
+        scene = self.scene
+        first = scene.pod(scene.b, "first", end=TEN + 600, listed_end=True)
+        database = scene.service("RDS", "shop-db", B, address=first.addresses[0], start=TEN + 900)
+        scene.log.flow(self.pod, first, TEN, 1000)
+        scene.log.flow(self.pod, database, TEN + 2000, 70)
+        self.assertEqual(scene.found(), {("cluster", "pod", A[1], "first", B[1]): 1000, ("egress", "pod", A[1], "shop-db", B[1]): 70})
 
     def test_a_service_that_is_gone_does_not_have_its_address(self):
         # A listing at 10:20 shows it, that at 11:20 does not.
@@ -145,7 +161,11 @@ class Rules(unittest.TestCase):
 #: The rules, each with the change that removes it from the query: (text, replacement). A test of one rule must show each.
 WITHOUT = {
     "services have addresses": (" OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL", ") AND p.ip IS NOT NULL"),
-    "what a pod has is not a service's": ("NOT h.is_service OR bool_and(h.is_service) OVER (PARTITION BY h.ip) AS counts", "true AS counts"),
+    "what a pod has is not that of an interface which nobody knows": ("WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)", "WHEN h.is_service THEN true"),
+    "what a service has is not a pod's in an overlay network": (
+        "ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)", "ELSE true"
+    ),
+    "a service may have what a pod had": ("WHEN h.is_recognised THEN true\n", ""),
     "a service that is gone is outside": ("WHERE part = '' OR NOT is_service", "WHERE true"),
     "services among each other are not the cluster": (
         "WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)\n", "WHERE true\n"

@@ -30,8 +30,8 @@
 --   * An address has one holder among all clusters that are listed, and its name has the holder's cluster. Which cluster an `(unknown)` address
 --     belongs to, the node tells that logged it; else it is told only if no other cluster has the address in these hours.
 --   * An address outside that EC2 shows at an interface of the VPC has the name of the service. If an interface in the middle logs packets
---     between the cluster and an address that nobody has, such as a NAT gateway's, its service is the other end. An address that a node or a
---     pod has in these hours is never a service's.
+--     between the cluster and an address that nobody has, such as a NAT gateway's, its service is the other end. While
+--     such a service has an address, a pod that is listed with it is in an overlay network.
 --   * Crossing zones to a service costs at both ends, at the cluster's end, or nothing: its kind says which.
 --   * A reply is a flow of its own, in its own direction.
 --   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses.
@@ -127,7 +127,7 @@ addresses AS (
   -- What is an instance that a cluster has is no service, though the listings of the other clusters show its interfaces. `held_s` is the time
   -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone.
   SELECT
-    p.kind = 'interface' AS is_service, p.ip, p.uid, p.cluster,
+    p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
     p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
     n.instance_id, p.interface_id,
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.seen_s,
@@ -143,9 +143,10 @@ addresses AS (
   LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
   WHERE (p.kind = 'pod' AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
   UNION ALL
-  -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts.
+  -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
+  -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_service, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -155,15 +156,23 @@ addresses AS (
   LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
   LEFT JOIN instances AS o ON o.instance_id = n.instance_id
   LEFT JOIN zones AS z ON z.az = n.az
-  WHERE n.ip IS NOT NULL AND (n.kind = 'instance' OR n.kind = 'node' AND i.instance_id IS NULL)
+  WHERE n.ip IS NOT NULL AND (
+    n.kind = 'instance'
+    OR n.kind = 'node' AND i.instance_id IS NULL AND n.name NOT LIKE 'fargate-%' AND (n.instance_id IS NULL OR n.ip IN (o.own_ip, o.own_ip_2)))
 ),
 holders AS (
-  -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface may be a pod's own, as on
-  -- Fargate: a service has an address only if nothing of the clusters has it in these hours.
+  -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
+  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. What is listed with
+  -- an address while a service has it is in an overlay network: no packet in the VPC has its address.
   SELECT
     h.cluster,
     min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) AS in_one_cluster,
-    h.is_service, NOT h.is_service OR bool_and(h.is_service) OVER (PARTITION BY h.ip) AS counts,
+    h.is_service,
+    CASE
+      WHEN h.is_recognised THEN true
+      WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)
+      ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
+    END AS counts,
     h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
     -- greatest and least mean different things in the two engines if a value is null.
     CASE WHEN o.end_s <= h.listed_s AND o.end_s > coalesce(h.held_s, 0) THEN o.end_s
@@ -171,14 +180,19 @@ holders AS (
       ELSE coalesce(h.held_s, 0) END AS held_s
   FROM (
     SELECT
-      is_service, ip, uid, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
-      max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
-      max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
-      max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
-      coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(seen_s)) AS sure_s, max(end_s) AS end_s,
-      max(held_s) AS held_s, max(listed_s) AS listed_s
-    FROM addresses
-    GROUP BY is_service, ip, uid
+      *, min(CASE WHEN is_recognised THEN begin_s END) OVER (PARTITION BY ip) AS service_from_s,
+      max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
+    FROM (
+      SELECT
+        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+        max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
+        max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
+        max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
+        coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(seen_s)) AS sure_s, max(end_s) AS end_s,
+        max(held_s) AS held_s, max(listed_s) AS listed_s
+      FROM addresses
+      GROUP BY is_service, ip, uid
+    ) AS a
   ) AS h
   LEFT JOIN instances AS o ON o.instance_id = h.instance_id
 ),
