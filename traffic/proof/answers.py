@@ -165,9 +165,9 @@ def paid_ends(truth_key):
     return 2 if scope in ("cluster", "clusters") else PAID.get((destination if scope == "egress" else source).kind, 2)
 
 
-def ask(connection, until):
+def ask(connection, until, **parameters):
     """The rows of the three hours before `until`."""
-    return rows(connection.execute(statement.cross_az(until)))
+    return rows(connection.execute(statement.cross_az(until, **parameters)))
 
 
 def crosses(truth_key):

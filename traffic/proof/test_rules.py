@@ -6,7 +6,7 @@ import answers
 import statement
 from scene import TEN, UNTIL, A, B, C, Scene, failures_without
 from story import BEGIN, LISTINGS, Story
-from traffic import Outside
+from traffic import SCHEMA, Outside
 
 
 class Rules(unittest.TestCase):
@@ -366,6 +366,46 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 180 * 600})
 
 
+    def test_with_an_interval_of_ten_minutes_a_flow_across_the_full_hour_counts_once(self):
+        # 9:54 to 10:09, 1000 bytes a second. The intervals of the source begin at 9:54 and 10:04, of the destination at 9:49 and 9:59.
+        scene = self.scene
+        sender, receiver = scene.pod(scene.a, "sender"), scene.pod(scene.b, "receiver")
+        for direction, begin, end in (("egress", -360, 240), ("egress", 240, 540), ("ingress", -360, -60), ("ingress", -60, 540)):
+            scene.recorder._record(direction, sender, receiver, TEN + begin, 1000 * (end - begin))
+            for rows in scene.traffic.records.values():
+                for row in rows:
+                    if row["start"] == TEN + begin and row["flow_direction"] == direction:
+                        row["end"] = TEN + end
+        true = {("cluster", "sender", A[1], "receiver", B[1]): 900_000}
+        self.assertEqual(scene.found(interval=600), true)
+        self.assertNotEqual(scene.found(interval=60), true)
+
+    def test_with_an_interval_of_ten_minutes_a_steady_flow_counts_once_at_every_full_hour(self):
+        sender, receiver = self.scene.pod(self.scene.a, "sender"), self.scene.pod(self.scene.b, "receiver")
+        begin = TEN - 3600
+        for number in range(-2, 20):
+            # The times of a record may be a minute late.
+            for direction, first in (("egress", begin + 600 * number - 30), ("ingress", begin + 600 * number + 595)):
+                self.scene.recorder._record(direction, sender, receiver, first, 6000)
+        for rows in self.scene.traffic.records.values():
+            for row in rows:
+                row["end"] = row["start"] + 599
+        self.assertEqual(self.scene.found(interval=600), {("cluster", "sender", A[1], "receiver", B[1]): 18 * 6000})
+
+    def test_a_record_without_a_field_that_is_needed_does_not_count(self):
+        # The format of a flow log that was there already may lack any field.
+        for field in SCHEMA.names:
+            with self.subTest(field=field):
+                scene = Scene(described=True)
+                scene.recorder.flow(scene.pod(scene.a, "sender"), scene.pod(scene.b, "receiver"), TEN + 300, 1000)
+                scene.recorder.flow(scene.pod(scene.a, "other"), scene.pod(scene.c, "receiver"), TEN + 300, 70)
+                scene.change({field: None}, log_status="OK")
+                needed = ("pkt_srcaddr", "pkt_dstaddr", "bytes", "start", "action", "log_status", "interface_id")
+                self.assertEqual(sum(scene.found().values()), 0 if field in needed else 1070)
+                if field in needed:
+                    self.assertEqual(scene.rows(), [])
+
+
 #: The rules, each with the change that removes it from the query: (text, replacement). Each makes a difference in some story, or in a test of
 #: one rule.
 WITHOUT = {
@@ -415,7 +455,7 @@ class EveryRuleIsNeeded(unittest.TestCase):
             query = query.replace("    pkt_srcaddr,\n", "    srcaddr, pkt_srcaddr,\n", 1).replace("  SELECT\n    f.at_source,", "  SELECT\n    f.srcaddr, f.at_source,", 1)
         # As the schedule runs it: before later files are there.
         query = query.replace("CAST(current_timestamp AS timestamp)", "TIMESTAMP '2026-05-04 14:20:00'")
-        query = statement.with_parameters(query, until=UNTIL.strftime(statement.UNTIL_FORMAT), usd_per_gb="0.01", **statement.kinds())
+        query = statement.with_parameters(query, until=UNTIL.strftime(statement.UNTIL_FORMAT), usd_per_gb="0.01", interval=60, **statement.kinds())
         found = {}
         for row in answers.rows(connection.execute(query)):
             found[answers.key(row)] = found.get(answers.key(row), 0) + row["bytes"]

@@ -9,6 +9,7 @@
 -- Parameters, replaced in the text before it runs
 --   :until        the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
 --   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another, such as 0.01
+--   :interval     the longest aggregation interval of the flow logs in seconds, 60 or 600
 --   :free_kinds   the kinds of services with which traffic across zones costs nothing, as a list of SQL
 --   :half_kinds   the kinds of services with which only the cluster's end pays, as a list of SQL
 --
@@ -270,10 +271,12 @@ flows AS (
          OR TIMESTAMP ':until' < CAST(current_timestamp AS timestamp) - INTERVAL '3' HOUR)
     AND year || '-' || month || '-' || day || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 13)
                                                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 13)
-    -- Ten minutes more at both ends: the two records of one flow may be on two sides of the full hour.
-    AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - 11400
-    AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 600
+    -- Twelve minutes more at both ends: the two records of one flow may be on two sides of the full hour.
+    AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - 11520
+    AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 720
     AND log_status = 'OK' AND action = 'ACCEPT'
+    -- A flow log that was there already may lack a field. Without these, nothing counts.
+    AND pkt_srcaddr IS NOT NULL AND pkt_dstaddr IS NOT NULL AND bytes IS NOT NULL
 ),
 records AS (
   SELECT
@@ -373,8 +376,9 @@ pairs AS (
     CASE WHEN at_source AND NOT src_is_service THEN split_part(own_who, chr(31), 1) END AS src_own_cluster,
     CASE WHEN NOT at_source AND NOT dst_is_service THEN split_part(own_who, chr(31), 1) END AS dst_own_cluster,
     max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
-    -- The bytes that the other end may have logged in the hour before, or in the hour after.
-    CAST(sum(CASE WHEN start < hour_s + 120 THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
+    -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
+    -- minute.
+    CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY

@@ -67,6 +67,14 @@ export function checkProps({
   if ('subnetIds' in source && source.subnetIds.length === 0) {
     throw new ConfigurationError('source.subnetIds', 'no subnet', 'Add the subnets of the nodes');
   }
+  const interval = 'flowLogsLocation' in source ? source.flowLogsIntervalMinutes : undefined;
+  if (interval !== undefined && ![1, 10].includes(interval)) {
+    throw new ConfigurationError(
+      'source.flowLogsIntervalMinutes',
+      `${interval} is not an interval of flow logs`,
+      'Use 1 or 10',
+    );
+  }
   for (const [field, value, min, max] of [
     ['usdPerGb', usdPerGb, 0, 1000],
     ['natGatewayUsdPerGb', natGatewayUsdPerGb, 0, 1000],

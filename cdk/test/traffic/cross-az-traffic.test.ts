@@ -235,7 +235,7 @@ describe('the state machine', () => {
     expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, ['prod']));
     expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, ['prod']));
     expect(states['WriteInputsStatement']?.Result).toBe(storeInputsStatement());
-    expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01));
+    expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01, 1));
     expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10, ['prod']));
     const unresolved = new Set([...definition.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
     const substitutions = machine?.Properties['DefinitionSubstitutions'] as Record<string, unknown>;
