@@ -119,9 +119,9 @@ def shares(found, keys, truth, usd_per_gb=0.02, by_hour=True):
     """How far rows are from the world, over both ends of each byte. Each row says by `true_row` which of `keys` its bytes are of.
 
     bytes_true and bytes_reported; unknown_share: the bytes whose end has no name; wrong_share: those whose end has the name of another one,
-    or that count twice. `by_hour`: or that count in another hour. An `(unknown)` end in another cluster or zone is wrong as well. A service
-    that is only outside has no name, which is not wrong; usd_missing_share: the dollars for crossing zones that are not there. A zone's name
-    and its ID are the same zone.
+    or that count twice. `by_hour`: or that count in another hour. An `(unknown)` end in another cluster or zone is wrong as well. An
+    instance of the cluster that only its own records tell is unknown. A service that is only outside has no name, which is not wrong;
+    usd_missing_share: the dollars for crossing zones that are not there. A zone's name and its ID are the same zone.
     """
     zones = dict(ZONES)
     counted, expected, unknown, wrong = defaultdict(int), defaultdict(int), 0, 0
@@ -133,10 +133,17 @@ def shares(found, keys, truth, usd_per_gb=0.02, by_hour=True):
         hour, scope, *ends = key(row)
         # If the cluster of one end is not known, nothing tells whether the other is in the same, so that its place is not known either.
         in_unknown_cluster = statement.UNKNOWN_CLUSTER in (row["cluster"], row["peer_cluster"])
-        for end, world in zip(ends, true[2:]):
+        # An instance that nothing describes: nothing tells that it is a node, so the row is of egress or ingress.
+        not_described = {place for place, (end, world) in enumerate(zip(ends, true[2:])) if end.kind == "Instance" and world.kind != "Instance"}
+        for place, (end, world) in enumerate(zip(ends, true[2:])):
             end = replace(end, zone=zones.get(end.zone, end.zone))
             if in_unknown_cluster:
                 unknown += row["bytes"]
+            elif place in not_described:
+                unknown += row["bytes"]
+                wrong += 0 if end.zone == world.zone else row["bytes"]
+            elif not_described and end.kind != "Unknown":
+                wrong += 0 if end == world else row["bytes"]
             elif end.kind == "Unknown":
                 unknown += row["bytes"]
                 wrong += 0 if (end.cluster, end.zone) == (world.cluster, world.zone) else row["bytes"]

@@ -172,6 +172,8 @@ class Cluster:
     name: str = CLUSTER
     #: Its `KubernetesService`s.
     kubernetes_services: list = field(default_factory=list)
+    #: For how long EC2 describes a terminated instance with the tags that tell its cluster.
+    described_after_end: int = TERMINATED_VISIBLE
     #: The other clusters of the VPC.
     beside: list = field(default_factory=list)
 
@@ -290,7 +292,7 @@ class Cluster:
         """The lines of the instances that EC2 describes at a time. Of a terminated one it has no address and no interface."""
         lines = []
         for node in self.nodes:
-            if node.instance is None or not node.start <= at < (at + 1 if node.end is None else node.end + TERMINATED_VISIBLE):
+            if node.instance is None or not node.start <= at < (at + 1 if node.end is None else node.end + self.described_after_end):
                 continue
             lines.append(
                 {

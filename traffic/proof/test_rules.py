@@ -221,6 +221,31 @@ class Rules(unittest.TestCase):
             {("cluster", "(unlisted node)", B[1], "server", A[1]): 1000, ("cluster", "server", A[1], "(unlisted node)", B[1]): 70},
         )
 
+    def test_a_node_that_no_listing_has_keeps_its_dollars_if_ec2_does_not_describe_it(self):
+        scene = self.scene
+        short = scene.builder.node(B, start=TEN + 1300, end=TEN + 2200)
+        server, pod = scene.pod(scene.a, "server"), scene.pod(short, "pod", start=TEN + 1350, end=TEN + 2200)
+        for at in (TEN + 1500, TEN + 1800):
+            scene.recorder.flow(pod, server, at, 2**30)
+            scene.recorder.flow(server, pod, at, 2**29)
+        rows = {(row["scope"], row["src_group_kind"], row["src_group"], row["src_az_id"], row["dst_group_kind"], row["dst_group"], row["dst_az_id"]): row for row in scene.rows()}
+        there, back = ("Instance", short.instance, B[1]), ("Label", "server", A[1])
+        self.assertEqual(
+            {key: (row["bytes"], row["usd_out"], row["usd_in"]) for key, row in rows.items()},
+            {("ingress", *there, *back): (2**31, 0.02, 0.02), ("egress", *back, *there): (2**30, 0.01, 0.01)},
+        )
+        # One end is enough.
+        scene.change({"log_status": "SKIPDATA"}, instance_id=scene.a.instance)
+        self.assertEqual({key: row["bytes"] for key, row in {tuple(row[name] for name in ("scope", "src_group", "dst_group")): row for row in scene.rows()}.items()}, {
+            ("ingress", short.instance, "server"): 2**31, ("egress", "server", short.instance): 2**30,
+        })
+
+    def test_two_instances_that_nothing_describes_are_not_the_clusters(self):
+        scene = self.scene
+        one, two = (scene.builder.node(zone, start=TEN + 1300, end=TEN + 2200) for zone in (A, B))
+        scene.recorder.flow(scene.pod(one, "pod", start=TEN + 1350, end=TEN + 2200), two, TEN + 1500, 1000)
+        self.assertEqual(scene.found(), {})
+
     def test_an_internal_ip_that_is_not_the_nodes_own_does_not_make_a_pod_a_node(self):
         scene = self.scene
         scene.cluster.described = True
@@ -421,6 +446,8 @@ WITHOUT = {
     "the destination's records if the source has none": ("WHERE at_source OR at_destination_bytes > at_source_bytes", "WHERE at_source"),
     "rejected packets do not count": ("AND action = 'ACCEPT'", ""),
     "a node of the same listing": (" AND n.seen_s = p.seen_s", ""),
+    "instances that nothing describes": ("OR instance_id IS NOT NULL AND CASE", "OR false AND CASE"),
+    "an instance that nothing describes has the zone that it logged": ("nullif(az_id, '-') AS az_id, traffic_path", "CAST(NULL AS varchar) AS az_id, traffic_path"),
     "an InternalIP is not always the node's own": ("AND (n.instance_id IS NULL OR n.ip IN (o.own_ip, o.own_ip_2)))", ")"),
     "a node on Fargate holds no address": ("AND n.name NOT LIKE 'fargate-%' ", ""),
     "zones of nodes without the ID": ("coalesce(n.az_id, z.az_id) AS az_id, n.start_s", "n.az_id, n.start_s"),

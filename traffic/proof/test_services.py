@@ -96,6 +96,14 @@ class Rules(unittest.TestCase):
             row.update(log_status="SKIPDATA")
         self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 11_000, ("ingress", "shop-db", B[1], "pod", A[1]): 770})
 
+    def test_the_records_of_a_service_count_with_ipv6_addresses_too(self):
+        scene = self.scene
+        pod, database = scene.pod(scene.a, addresses=["2600:1f16:abc:de00::7"]), scene.service("RDS", "shop-db", B, address="2600:1f16:abc:de01::9")
+        scene.log.flow(pod, database, TEN, 1000)
+        scene.log.flow(database, pod, TEN, 70)
+        scene.change({"log_status": "SKIPDATA"}, instance_id=scene.a.instance)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 1000, ("ingress", "shop-db", B[1], "pod", A[1]): 70})
+
     def test_a_service_that_a_later_listing_shows_is_not_an_unknown_pod_before(self):
         # No listing shows it at 10:15. Its own records do.
         scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
@@ -168,17 +176,22 @@ WITHOUT = {
     "a service may have what a pod had": ("WHEN h.is_recognised THEN true\n", ""),
     "a service that is gone is outside": ("WHERE part = '' OR NOT is_service", "WHERE true"),
     "services among each other are not the cluster": (
-        "WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)\n", "WHERE true\n"
+        "WHERE NOT src_is_outside OR NOT dst_is_outside\n", "WHERE true\n"
     ),
-    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND src_may_be_private) END)", "NOT dst_is_service END)"),
-    "a service is no unknown pod": ("WHEN at_source AND NOT src_is_service THEN split_part", "WHEN at_source THEN split_part"),
+    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND (src_uid IS NOT NULL OR src_may_be_private))", "NOT dst_is_service"),
+    "a service's records count with the addresses of pods": (
+        "(NOT dst_is_service OR NOT src_is_service AND (src_uid IS NOT NULL OR src_may_be_private))", "(NOT dst_is_service OR NOT src_is_service AND src_may_be_private)"
+    ),
+    "a service is no unknown pod": (
+        "CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster", "CASE WHEN at_source THEN split_part(own_who, chr(31), 1) END AS src_own_cluster"
+    ),
     "the service in between": ("coalesce(dst_who, service) AS dst_who", "dst_who"),
     "the service in between of ingress": ("coalesce(src_who, service) AS src_who", "src_who"),
     "the zone of the service in between": ("CASE WHEN dst_who IS NULL THEN service_az_id END", "NULL"),
     "only one service in between": ("split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)", "true"),
     "only one zone in between": ("CASE WHEN first_service = last_service THEN nullif", "CASE WHEN true THEN nullif"),
     "services in between of pods that are unknown": ("(src_uid IS NULL OR dst_uid IS NULL)", "(src_uid IS NOT NULL OR dst_uid IS NOT NULL)"),
-    "a service is outside": ("WHEN src_who IS NULL OR src_is_service THEN 'ingress'", "WHEN src_who IS NULL THEN 'ingress'"),
+    "a service is outside": ("WHEN coalesce(src_is_outside, true) THEN 'ingress'", "WHEN src_who IS NULL THEN 'ingress'"),
     "a service is the other end of a node's record": ("WHEN n.instance_id IS NOT NULL AND s.is_service THEN false\n", ""),
     "some kinds are free": ("dst_group_kind IN (:free_kinds))", "dst_group_kind IN ('nothing'))"),
     "of some kinds only the cluster's end pays": ("src_group_kind IN (:free_kinds, :half_kinds)", "src_group_kind IN (:free_kinds)"),

@@ -30,6 +30,13 @@ TARGETS = {
     ("everything", EVERY_MINUTE, "wrong_share"): 0.0003,
 }
 
+TARGETS |= {
+    # Nodes of which nothing tells but their own records. Between two of them nothing counts, so hourly listings are not enough.
+    (name, every, share): most
+    for name in ("not-described", "tags-gone")
+    for every, share, most in ((HOURLY, "wrong_share", 0.005), (EVERY_FIVE, "usd_missing_share", 0.005), (EVERY_MINUTE, "usd_missing_share", 0.005))
+}
+
 #: What is missed, and by how much: the same keys, and the most that it is. Docs say why.
 MISSED = {
     ("short-pods", EVERY_MINUTE, "unknown_share"): (0.02, 0.03),

@@ -19,7 +19,8 @@
 --     `holders_in_time` cannot overlap, so no join multiplies a byte.
 --   * A pod with hostNetwork holds no address. Its node does, and is a group of its own.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
---   * A record counts only if the interface of one of its two ends made it: a node's, a pod's or a service's. A record of a NAT gateway or a
+--   * A record counts only if the interface of one of its two ends made it: a node's, a pod's, a service's, or that of an instance which no listing
+--     shows. A record of a NAT gateway or a
 --     load balancer between the ends repeats the same bytes. `instance_id` tells, or the interface; for a pod's own interface without an instance, its address tells.
 --   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. What the destination's interface
 --     has more is added, for each pair of addresses and each hour: the source's interface has no flow log, or its records were skipped.
@@ -325,15 +326,20 @@ placed AS (
   LEFT JOIN instances AS n ON n.instance_id = r.instance_id
 ),
 made AS (
-  -- Whether a record was made at an end of the traffic: at a node, at a pod's own interface, or at a service. What a service logs counts only
-  -- with addresses that may be private: an internet-facing load balancer may have millions of clients, and none of them is the cluster's.
+  -- Whether a record was made at an end of the traffic: at a node, at a pod's own interface, at a service, or at an instance of which nothing is
+  -- known. What a service logs counts only with the cluster's addresses, and with those that may be private: an internet-facing load balancer may
+  -- have millions of clients, and none of them is the cluster's.
   SELECT
     *,
     coalesce(at_source IS NOT NULL
     AND (at_a_node
          OR instance_id IS NULL AND CASE
-           WHEN at_source THEN first_of_source AND src_uid IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND dst_may_be_private)
-           ELSE first_of_destination AND dst_uid IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND src_may_be_private) END)
+           WHEN at_source THEN first_of_source AND src_uid IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND (dst_uid IS NOT NULL OR dst_may_be_private))
+           ELSE first_of_destination AND dst_uid IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND (src_uid IS NOT NULL OR src_may_be_private)) END
+         -- An instance that no listing has as a node, and that EC2 does not describe, at an address that nobody has.
+         OR instance_id IS NOT NULL AND CASE
+           WHEN at_source THEN src_uid IS NULL AND dst_uid IS NOT NULL AND NOT dst_is_service
+           ELSE dst_uid IS NULL AND src_uid IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
     AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
   FROM (
@@ -350,7 +356,7 @@ ends AS (
   SELECT
     hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
     CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
-    src_uid, src_who, src_az, src_az_id, src_is_service, dst_uid, dst_who, dst_az, dst_az_id, dst_is_service,
+    src_uid, src_who, src_az, src_az_id, dst_uid, dst_who, dst_az, dst_az_id,
     CASE WHEN NOT at_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
     -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder. The
     -- node's own address is the node's as long as the instance exists.
@@ -359,6 +365,7 @@ ends AS (
       WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN src_who
       WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN dst_who
       WHEN is_node AND CASE WHEN at_source THEN pkt_srcaddr ELSE pkt_dstaddr END IN (own_ip, own_ip_2) THEN node_cluster || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
+      WHEN NOT at_a_node AND CASE WHEN at_source THEN src_uid ELSE dst_uid END IS NULL THEN chr(31) || chr(31) || 'Instance' || chr(31) || instance_id
       WHEN NOT is_node THEN node_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
       ELSE coalesce(node_cluster, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
     END AS own_who,
@@ -371,10 +378,10 @@ ends AS (
 ),
 pairs AS (
   SELECT
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, src_is_service, dst_who, dst_az, dst_az_id,
-    dst_is_service, own_who, service, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
-    CASE WHEN at_source AND NOT src_is_service THEN split_part(own_who, chr(31), 1) END AS src_own_cluster,
-    CASE WHEN NOT at_source AND NOT dst_is_service THEN split_part(own_who, chr(31), 1) END AS dst_own_cluster,
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
+    own_who, service, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
+    CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster,
+    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster,
     max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
     -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
     -- minute.
@@ -382,15 +389,15 @@ pairs AS (
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, src_is_service, dst_who, dst_az, dst_az_id,
-    dst_is_service, own_who, service
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
+    own_who, service
 ),
 joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
-    hour_s, at_source, bytes, traffic_path, src_is_service, dst_is_service,
+    hour_s, at_source, bytes, traffic_path,
     min(service) OVER whole_pair AS first_service, max(service) OVER whole_pair AS last_service,
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
@@ -402,10 +409,10 @@ joined AS (
           WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)') END AS src_who,
     CASE WHEN at_source THEN own_az
       ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
-        max(CASE WHEN at_source AND NOT src_is_service THEN own_az END) OVER whole_pair) END AS src_az,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair) END AS src_az,
     CASE WHEN at_source THEN own_az_id
       ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
-        max(CASE WHEN at_source AND NOT src_is_service THEN own_az_id END) OVER whole_pair) END AS src_az_id,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair) END AS src_az_id,
     CASE WHEN at_source
       THEN coalesce(
         CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
@@ -417,11 +424,11 @@ joined AS (
       ELSE own_who END AS dst_who,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
-        max(CASE WHEN NOT at_source AND NOT dst_is_service THEN own_az END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair)
       ELSE own_az END AS dst_az,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
-        max(CASE WHEN NOT at_source AND NOT dst_is_service THEN own_az_id END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair)
       ELSE own_az_id END AS dst_az_id,
     -- What the destination logged in this hour, and what the source did. A record of the source that is near the hour's ends may be of the
     -- same bytes as one of the destination on the other side.
@@ -442,8 +449,8 @@ named AS (
   SELECT
     hour_s, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
     CASE
-      WHEN src_who IS NULL OR src_is_service THEN 'ingress'
-      WHEN dst_who IS NULL OR dst_is_service THEN 'egress'
+      WHEN coalesce(src_is_outside, true) THEN 'ingress'
+      WHEN coalesce(dst_is_outside, true) THEN 'egress'
       WHEN split_part(src_who, chr(31), 1) = split_part(dst_who, chr(31), 1) AND split_part(src_who, chr(31), 1) <> '(unknown)' THEN 'cluster'
       ELSE 'clusters'
     END AS scope,
@@ -452,6 +459,8 @@ named AS (
   FROM (
     SELECT
       *,
+      -- A service is of no cluster. Null: nobody is known.
+      split_part(src_who, chr(31), 1) = '' AS src_is_outside, split_part(dst_who, chr(31), 1) = '' AS dst_is_outside,
       CASE WHEN split_part(first_service, chr(31), 3) = split_part(last_service, chr(31), 3) AND split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)
         THEN chr(31) || chr(31) || split_part(first_service, chr(31), 3) || chr(31) || split_part(first_service, chr(31), 4) END AS service,
       CASE WHEN first_service = last_service THEN nullif(split_part(first_service, chr(31), 5), '') END AS service_az_id
@@ -459,7 +468,7 @@ named AS (
     WHERE at_source IS NOT NULL
   ) AS j
   -- Traffic between a service and an address outside is not a cluster's.
-  WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)
+  WHERE NOT src_is_outside OR NOT dst_is_outside
 ),
 counted AS (
   SELECT
