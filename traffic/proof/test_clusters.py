@@ -329,6 +329,23 @@ class Metrics(unittest.TestCase):
             self.assertEqual(own, {"RecordsRead": 7, "NewestRecordAge": 600, "UnknownShare": unknown, "CrossAzUsdLastDay": usd})
 
 
+    def test_a_row_of_an_unknown_cluster_is_of_the_receivers_or_of_the_first(self):
+        unknown = statement.UNKNOWN_CLUSTER
+        self.store(11, "cluster", "prod", "", 60, 1.0)
+        self.store(11, "cluster", "batch", "", 60, 1.0)
+        for hour, scope, cluster, peer, usd in ((11, "clusters", unknown, "batch", 0.25), (10, "clusters", unknown, unknown, 0.5), (9, "egress", unknown, "", 2.0)):
+            self.store(hour, scope, cluster, peer, 20, usd, kind="Unknown")
+        # Stored before the table had clusters.
+        self.store(8, "cluster", None, None, 20, 4.0)
+        text = statement.metrics_template(until="2026-05-04 12:00:00", records="7", age="600", clusters=BOTH)
+        rows = self.connection.execute(statement.at(text, datetime(*DAY, 12, 20))).fetchall()
+        found = {(cluster, metric): float(value) for _, metric, _, value, _, _, cluster in rows if metric in ("UnknownShare", "CrossAzUsdLastDay")}
+        self.assertEqual(
+            found,
+            {("prod", "UnknownShare"): 40, ("batch", "UnknownShare"): 25, ("prod", "CrossAzUsdLastDay"): 15.0, ("batch", "CrossAzUsdLastDay"): 2.5},
+        )
+
+
 class Queries(unittest.TestCase):
     """The queries for people on what the query finds of a world of two clusters."""
 
