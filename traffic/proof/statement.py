@@ -110,8 +110,8 @@ def store_template(usd_per_gb="0.01", until="{}", hours="{}"):
     return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb, interval=INTERVAL, **kinds())
 
 
-#: How many windows of three hours a run checks: the hourly one, and the one that settles two days.
-HOURLY, SETTLING = 1, 16
+#: How many windows of three hours a run checks: the hourly one, and the one that settles three days.
+HOURLY, SETTLING = 1, 24
 
 
 #: The clusters that are listed.

@@ -159,7 +159,7 @@ interface ScheduledRun {
   readonly description: string;
   /** The time, in UTC. */
   readonly time: { readonly hour?: string; readonly minute: string };
-  /** Whether the run settles two days. */
+  /** Whether the run settles three days. */
   readonly settle?: boolean;
 }
 
@@ -179,7 +179,7 @@ export class CrossAzTraffic extends Construct {
   readonly listingSchedule: Schedule;
   /** The interval between two listings, in minutes. */
   readonly listEveryMinutes: number;
-  /** Starts the state machine each night, to settle two days and to keep up the tables. */
+  /** Starts the state machine each night, to settle three days and to keep up the tables. */
   readonly nightlySchedule: Schedule;
   /** Receives the executions that the schedule could not start. */
   readonly deadLetterQueue: Queue;

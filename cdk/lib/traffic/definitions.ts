@@ -10,8 +10,8 @@ export const NAMED_QUERIES = JSON.parse(
   readFileSync(join(TRAFFIC_SQL, 'named-queries.json'), 'utf8'),
 ) as Readonly<Record<string, number>>;
 
-/** How many windows of three hours a run checks: the hourly run, and the nightly one, which settles two days. */
-export const WINDOWS = { hourly: 1, settling: 16 } as const;
+/** How many windows of three hours a run checks: the hourly run, and the nightly one, which settles three days. */
+export const WINDOWS = { hourly: 1, settling: 24 } as const;
 
 /** In the place of a cluster's name in the named queries. */
 const ALL_CLUSTERS = '(all)';

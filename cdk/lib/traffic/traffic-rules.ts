@@ -83,8 +83,8 @@ export function checkProps({
     // Athena's minimum is 10 MB.
     ['scanLimitGiB', scanLimitGiB, 1, 100_000],
     ['minute', minute, MIN_MINUTE, 59],
-    // The nightly execution settles two days, and S3 deletes expired objects at midnight.
-    ['keepInputs', keepInputs?.toDays(), 4, 3650],
+    // The nightly execution settles three days, and S3 deletes expired objects at midnight.
+    ['keepInputs', keepInputs?.toDays(), 5, 3650],
   ] as const) {
     if (value !== undefined && !(value >= min && value <= max)) {
       throw new ConfigurationError(field, `${value} is out of range`, `Use a value from ${min} to ${max}`);

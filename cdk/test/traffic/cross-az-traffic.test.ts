@@ -256,7 +256,7 @@ describe('the schedule', () => {
     return JSON.parse(text((schedule?.Properties['Target'] as { Input: unknown }).Input));
   };
 
-  test('settles two days each night, half an hour after an hourly run', () => {
+  test('settles three days each night, half an hour after an hourly run', () => {
     template.hasResourceProperties('AWS::Scheduler::Schedule', {
       Name: 'hookline-cross-az-traffic-nightly',
       ScheduleExpression: 'cron(50 2 * * ? *)',
@@ -460,8 +460,8 @@ test('CrossAzTraffic rejects invalid props', () => {
   expect(() => trafficTemplate({ minute: 5 })).toThrow(
     'minute: 5 is out of range. Use a value from 10 to 59',
   );
-  expect(() => trafficTemplate({ keepInputs: Duration.days(3) })).toThrow(
-    'keepInputs: 3 is out of range. Use a value from 4 to 3650',
+  expect(() => trafficTemplate({ keepInputs: Duration.days(4) })).toThrow(
+    'keepInputs: 4 is out of range. Use a value from 5 to 3650',
   );
   expect(() => trafficTemplate({ topPairs: -1 })).toThrow(
     'topPairs: -1 is out of range. Use a value from 0 to 50',

@@ -11,7 +11,7 @@ import {
 
 test.each([
   ['AskForInputs', checkInputsStatement(WINDOWS.hourly, ['prod']), 'w.earlier < 1 '],
-  ['AskForInputs', checkInputsStatement(WINDOWS.settling, ['prod']), "- INTERVAL '48' HOUR"],
+  ['AskForInputs', checkInputsStatement(WINDOWS.settling, ['prod']), "- INTERVAL '72' HOUR"],
   ['AskToStoreInputs', storeInputsStatement(), 'MERGE INTO cross_az_inputs'],
   ['AskToStore', storeStatement(0.02, 10), "CAST('0.02' AS double)"],
   ['AskForMetrics', metricsStatement(7, ['prod', 'batch']), 'place <= 7'],
