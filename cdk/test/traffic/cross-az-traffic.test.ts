@@ -133,7 +133,7 @@ describe('several clusters', () => {
     };
     const names = ['prod', 'batch', 'far'];
     expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, names));
-    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, names));
+    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(24, names));
     expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(16, names));
     expect(metricsStatement(16, names)).toContain("ARRAY['prod', 'batch', 'far']");
   });
@@ -233,7 +233,7 @@ describe('the state machine', () => {
       States: Record<string, { Result?: string }>;
     };
     expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, ['prod']));
-    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, ['prod']));
+    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(24, ['prod']));
     expect(states['WriteInputsStatement']?.Result).toBe(storeInputsStatement());
     expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01, 1));
     expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10, ['prod']));
