@@ -457,7 +457,6 @@ WITHOUT = {
     "the start of a record is late": ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, h.held_s) AS until_s"),
     "files of the hour that begins at the end": ("substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),", ""),
     "files that are an hour late": ("substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),", ""),
-    "only the three hours": ("WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'", "WHERE true"),
 }
 
 

@@ -178,9 +178,9 @@ WITHOUT = {
     "services among each other are not the cluster": (
         "WHERE NOT src_is_outside OR NOT dst_is_outside\n", "WHERE true\n"
     ),
-    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND (src_uid IS NOT NULL OR src_may_be_private))", "NOT dst_is_service"),
+    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private))", "NOT dst_is_service"),
     "a service's records count with the addresses of pods": (
-        "(NOT dst_is_service OR NOT src_is_service AND (src_uid IS NOT NULL OR src_may_be_private))", "(NOT dst_is_service OR NOT src_is_service AND src_may_be_private)"
+        "(NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private))", "(NOT dst_is_service OR NOT src_is_service AND src_may_be_private)"
     ),
     "a service is no unknown pod": (
         "CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster", "CASE WHEN at_source THEN split_part(own_who, chr(31), 1) END AS src_own_cluster"
@@ -190,7 +190,7 @@ WITHOUT = {
     "the zone of the service in between": ("CASE WHEN dst_who IS NULL THEN service_az_id END", "NULL"),
     "only one service in between": ("split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)", "true"),
     "only one zone in between": ("CASE WHEN first_service = last_service THEN nullif", "CASE WHEN true THEN nullif"),
-    "services in between of pods that are unknown": ("(src_uid IS NULL OR dst_uid IS NULL)", "(src_uid IS NOT NULL OR dst_uid IS NOT NULL)"),
+    "services in between of pods that are unknown": ("(src_no IS NULL OR dst_no IS NULL)", "(src_no IS NOT NULL OR dst_no IS NOT NULL)"),
     "a service is outside": ("WHEN coalesce(src_is_outside, true) THEN 'ingress'", "WHEN src_who IS NULL THEN 'ingress'"),
     "a service is the other end of a node's record": ("WHEN n.instance_id IS NOT NULL AND s.is_service THEN false\n", ""),
     "some kinds are free": ("dst_group_kind IN (:free_kinds))", "dst_group_kind IN ('nothing'))"),

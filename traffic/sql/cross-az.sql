@@ -69,7 +69,7 @@ listings AS (
   SELECT cluster, seen_s, lead(seen_s) OVER (PARTITION BY cluster ORDER BY seen_s) AS next_seen_s
   FROM (
     SELECT DISTINCT c.cluster, l.seen_s
-    FROM lines AS l
+    FROM (SELECT DISTINCT cluster, seen_s FROM lines) AS l
     CROSS JOIN UNNEST(ARRAY[l.cluster, '']) AS c (cluster)
   ) AS runs
 ),
@@ -81,7 +81,7 @@ zones AS (
   GROUP BY az
 ),
 ip_lines AS (
-  -- A row for each address of a line, and one without an address. A service is of no cluster. An IPv6 address can be written in several ways. Here it has eight groups
+  -- A row for each address of a line, and one without an address for each instance. A service is of no cluster. An IPv6 address can be written in several ways. Here it has eight groups
   -- of four digits.
   SELECT
     CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase,
@@ -99,7 +99,7 @@ ip_lines AS (
         replace(lower(a.ip), '::', ':' || substr('0:0:0:0:0:0:0', 1, 15 - 2 * (length(a.ip) - length(replace(a.ip, ':', '')))) || ':')
       END AS ip_groups
     FROM lines AS l
-    CROSS JOIN UNNEST(coalesce(l.ips, ARRAY[CAST(NULL AS varchar)]) || ARRAY[CAST(NULL AS varchar)]) AS a (ip)
+    CROSS JOIN UNNEST(CASE WHEN l.kind IN ('node', 'instance') THEN coalesce(l.ips, ARRAY[CAST(NULL AS varchar)]) || ARRAY[CAST(NULL AS varchar)] ELSE l.ips END) AS a (ip)
   ) AS unnested
 ),
 instances AS (
@@ -217,29 +217,35 @@ spans AS (
 holders_in_time AS (
   -- Three rows for each span: known, and unknown before and after it. They end where the next span begins, so that an address has one
   -- holder at any time. Between two holders on one instance, the address stays there. Before and after a service, the address is outside.
+  -- `no` and `uid_no` stand for a holder below: numbers take less time to compare than names.
   SELECT
-    -- What a node's records tell of it holds before and after as well.
-    ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
-    CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
-    part = '' AS is_known, is_service,
-    instance_id, interface_id, az, az_id,
-    CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
-    CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
-      ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
+    ip, dense_rank() OVER (ORDER BY ip, uid) AS uid_no, dense_rank() OVER (ORDER BY ip, uid, who) AS no, who, is_known, is_service,
+    instance_id, interface_id, az, az_id, from_s, until_s
   FROM (
     SELECT
-      is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
-      least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
-      gone_s,
-      coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
-      coalesce(lead(instance_id) OVER ip_in_time = instance_id, false) AS stays,
-      coalesce(max(until_s) OVER (PARTITION BY ip ORDER BY begin_s, uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), begin_s)
-        AS earlier_until_s
-    FROM spans
-    WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
-  ) AS s
-  CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
-  WHERE part = '' OR NOT is_service
+      -- What a node's records tell of it holds before and after as well.
+      ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
+      CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
+      part = '' AS is_known, is_service,
+      instance_id, interface_id, az, az_id,
+      CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
+      CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
+        ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
+    FROM (
+      SELECT
+        is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
+        least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
+        gone_s,
+        coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
+        coalesce(lead(instance_id) OVER ip_in_time = instance_id, false) AS stays,
+        coalesce(max(until_s) OVER (PARTITION BY ip ORDER BY begin_s, uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), begin_s)
+          AS earlier_until_s
+      FROM spans
+      WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
+    ) AS s
+    CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
+    WHERE part = '' OR NOT is_service
+  ) AS held
 ),
 flows AS (
   SELECT
@@ -302,9 +308,9 @@ placed AS (
   SELECT
     r.start - mod(r.start, 3600) AS hour_s, r.start, r."end", r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
     r.interface_id, r.instance_id, r.service, r.az_id, r.first_of_source, r.first_of_destination,
-    s.uid AS src_uid, s.who AS src_who, s.is_known AS src_known, s.instance_id AS src_instance_id, s.interface_id AS src_interface_id,
+    s.no AS src_no, s.uid_no AS src_uid_no, s.who AS src_who, s.is_known AS src_known, s.instance_id AS src_instance_id, s.interface_id AS src_interface_id,
     s.az AS src_az, s.az_id AS src_az_id,
-    d.uid AS dst_uid, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
+    d.no AS dst_no, d.uid_no AS dst_uid_no, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
     d.az AS dst_az, d.az_id AS dst_az_id,
     coalesce(s.is_service, false) AS src_is_service, coalesce(d.is_service, false) AS dst_is_service,
     n.instance_id IS NOT NULL AS at_a_node, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
@@ -315,8 +321,8 @@ placed AS (
       WHEN d.instance_id = r.instance_id THEN false
       WHEN n.instance_id IS NOT NULL AND d.is_service THEN true
       WHEN n.instance_id IS NOT NULL AND s.is_service THEN false
-      WHEN s.uid IS NULL AND d.instance_id <> r.instance_id THEN true
-      WHEN d.uid IS NULL AND s.instance_id <> r.instance_id THEN false
+      WHEN s.no IS NULL AND d.instance_id <> r.instance_id THEN true
+      WHEN d.no IS NULL AND s.instance_id <> r.instance_id THEN false
       WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
       WHEN NOT r.first_of_destination THEN false
     END) AS at_source
@@ -334,12 +340,12 @@ made AS (
     coalesce(at_source IS NOT NULL
     AND (at_a_node
          OR instance_id IS NULL AND CASE
-           WHEN at_source THEN first_of_source AND src_uid IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND (dst_uid IS NOT NULL OR dst_may_be_private))
-           ELSE first_of_destination AND dst_uid IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND (src_uid IS NOT NULL OR src_may_be_private)) END
+           WHEN at_source THEN first_of_source AND src_no IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND (dst_no IS NOT NULL OR dst_may_be_private))
+           ELSE first_of_destination AND dst_no IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private)) END
          -- An instance that no listing has as a node, and that EC2 does not describe, at an address that nobody has.
          OR instance_id IS NOT NULL AND CASE
-           WHEN at_source THEN src_uid IS NULL AND dst_uid IS NOT NULL AND NOT dst_is_service
-           ELSE dst_uid IS NULL AND src_uid IS NOT NULL AND NOT src_is_service END)
+           WHEN at_source THEN src_no IS NULL AND dst_no IS NOT NULL AND NOT dst_is_service
+           ELSE dst_no IS NULL AND src_no IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
     AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
   FROM (
@@ -356,32 +362,34 @@ ends AS (
   SELECT
     hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
     CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
-    src_uid, src_who, src_az, src_az_id, dst_uid, dst_who, dst_az, dst_az_id,
+    src_no, src_uid_no, src_who, src_az, src_az_id, dst_no, dst_uid_no, dst_who, dst_az, dst_az_id,
     CASE WHEN NOT at_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
-    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder. The
-    -- node's own address is the node's as long as the instance exists.
+    -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
+    -- The node's own address is the node's as long as the instance exists.
     CASE
       WHEN NOT at_an_end THEN NULL
-      WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN src_who
-      WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN dst_who
-      WHEN is_node AND CASE WHEN at_source THEN pkt_srcaddr ELSE pkt_dstaddr END IN (own_ip, own_ip_2) THEN node_cluster || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
-      WHEN NOT at_a_node AND CASE WHEN at_source THEN src_uid ELSE dst_uid END IS NULL THEN chr(31) || chr(31) || 'Instance' || chr(31) || instance_id
-      WHEN NOT is_node THEN node_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
-      ELSE coalesce(node_cluster, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
-    END AS own_who,
+      WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN 'holder'
+      WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN 'holder'
+      WHEN is_node AND CASE WHEN at_source THEN pkt_srcaddr ELSE pkt_dstaddr END IN (own_ip, own_ip_2) THEN 'node'
+      WHEN NOT at_a_node AND CASE WHEN at_source THEN src_no ELSE dst_no END IS NULL THEN 'instance'
+      WHEN NOT is_node THEN 'unlisted'
+      ELSE 'unknown'
+    END AS own,
+    node_cluster, instance_id,
     CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) END AS own_az,
     CASE WHEN at_an_end THEN
       coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
   FROM made
   WHERE at_an_end
-    OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_uid IS NULL OR dst_uid IS NULL)
+    OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
 pairs AS (
   SELECT
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
-    own_who, service, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
-    CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster,
-    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster,
+    -- How many hours before the end of the window the hour begins.
+    CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, service,
+    arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
+    arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
     max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
     -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
     -- minute.
@@ -389,15 +397,50 @@ pairs AS (
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
-    own_who, service
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, service
+),
+by_flow AS (
+  -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
+  -- other end may have logged in it.
+  SELECT
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service,
+    arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
+    arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id,
+    sum(CASE ago WHEN 3 THEN bytes END) AS bytes_3, sum(CASE ago WHEN 2 THEN bytes END) AS bytes_2, sum(CASE ago WHEN 1 THEN bytes END) AS bytes_1,
+    max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
+    max(CASE ago WHEN 1 THEN traffic_path END) AS path_1,
+    sum(CASE ago WHEN 4 THEN last_bytes WHEN 2 THEN first_bytes END) AS around_3,
+    sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
+    sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
+  FROM pairs
+  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service
+),
+flow_names AS (
+  SELECT
+    *, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
+    CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster,
+    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster
+  FROM (
+    SELECT
+      *,
+      CASE own
+        WHEN 'holder' THEN CASE WHEN at_source THEN src_who ELSE dst_who END
+        WHEN 'node' THEN own_of || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
+        WHEN 'instance' THEN chr(31) || chr(31) || 'Instance' || chr(31) || own_of
+        WHEN 'unlisted' THEN own_of || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
+        WHEN 'unknown'
+          THEN coalesce(own_of, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
+      END AS own_who
+    FROM by_flow
+  ) AS f
 ),
 joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
-    hour_s, at_source, bytes, traffic_path,
+    at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
     min(service) OVER whole_pair AS first_service, max(service) OVER whole_pair AS last_service,
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
@@ -430,24 +473,37 @@ joined AS (
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
         max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair)
       ELSE own_az_id END AS dst_az_id,
-    -- What the destination logged in this hour, and what the source did. A record of the source that is near the hour's ends may be of the
+    -- What the destination logged in each hour, and what the source did. A record of the source that is near the hour's ends may be of the
     -- same bytes as one of the destination on the other side.
-    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes END) OVER this_hour AS double) AS at_destination_bytes,
-    CAST(sum(CASE WHEN at_source THEN bytes ELSE 0 END) OVER this_hour
-      + coalesce(sum(CASE WHEN at_source THEN last_bytes END) OVER (before_and_after RANGE BETWEEN 3600 PRECEDING AND 3600 PRECEDING), 0)
-      + coalesce(sum(CASE WHEN at_source THEN first_bytes END) OVER (before_and_after RANGE BETWEEN 3600 FOLLOWING AND 3600 FOLLOWING), 0)
-      AS double) AS at_source_bytes
-  FROM pairs
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_3 END) OVER whole_pair AS double) AS at_destination_3,
+    CAST(coalesce(sum(CASE WHEN at_source THEN bytes_3 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_3 END) OVER whole_pair, 0)
+      AS double) AS at_source_3,
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_2 END) OVER whole_pair AS double) AS at_destination_2,
+    CAST(coalesce(sum(CASE WHEN at_source THEN bytes_2 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_2 END) OVER whole_pair, 0)
+      AS double) AS at_source_2,
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_1 END) OVER whole_pair AS double) AS at_destination_1,
+    CAST(coalesce(sum(CASE WHEN at_source THEN bytes_1 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_1 END) OVER whole_pair, 0)
+      AS double) AS at_source_1
+  FROM flow_names
   WINDOW
-    flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid),
-    before_and_after AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s),
-    this_hour AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s RANGE BETWEEN CURRENT ROW AND CURRENT ROW),
-    whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid_no, dst_uid_no),
+    whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
+),
+by_hour AS (
+  SELECT
+    n.ago, at_source, first_service, last_service, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
+    CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END AS bytes,
+    CASE n.ago WHEN 3 THEN path_3 WHEN 2 THEN path_2 ELSE path_1 END AS traffic_path,
+    CASE n.ago WHEN 3 THEN at_destination_3 WHEN 2 THEN at_destination_2 ELSE at_destination_1 END AS at_destination_bytes,
+    CASE n.ago WHEN 3 THEN at_source_3 WHEN 2 THEN at_source_2 ELSE at_source_1 END AS at_source_bytes
+  FROM joined
+  CROSS JOIN (VALUES (3), (2), (1)) AS n (ago)
+  WHERE at_source IS NOT NULL AND CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END IS NOT NULL
 ),
 named AS (
   -- An end outside that is not known has the name and the zone of the service in between, if these are always the same.
   SELECT
-    hour_s, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
+    ago, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
     CASE
       WHEN coalesce(src_is_outside, true) THEN 'ingress'
       WHEN coalesce(dst_is_outside, true) THEN 'egress'
@@ -464,15 +520,14 @@ named AS (
       CASE WHEN split_part(first_service, chr(31), 3) = split_part(last_service, chr(31), 3) AND split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)
         THEN chr(31) || chr(31) || split_part(first_service, chr(31), 3) || chr(31) || split_part(first_service, chr(31), 4) END AS service,
       CASE WHEN first_service = last_service THEN nullif(split_part(first_service, chr(31), 5), '') END AS service_az_id
-    FROM joined
-    WHERE at_source IS NOT NULL
+    FROM by_hour
   ) AS j
   -- Traffic between a service and an address outside is not a cluster's.
   WHERE NOT src_is_outside OR NOT dst_is_outside
 ),
 counted AS (
   SELECT
-    CAST(TIMESTAMP '1970-01-01 00:00:00' + hour_s * INTERVAL '1' SECOND AS timestamp(6)) AS hour,
+    CAST(TIMESTAMP ':until' - ago * INTERVAL '1' HOUR AS timestamp(6)) AS hour,
     -- The source's records count. Of the destination's count the bytes that the source did not log.
     CASE WHEN at_source THEN bytes
       ELSE CAST(floor(bytes * ((at_destination_bytes - at_source_bytes) / at_destination_bytes)) AS bigint) END AS bytes,
@@ -508,7 +563,6 @@ totals AS (
     split_part(dst_who, chr(31), 3) AS dst_group_kind, split_part(dst_who, chr(31), 4) AS dst_group, dst_az_id,
     bool_or(cross_az) AS cross_az, CAST(sum(bytes) AS bigint) AS bytes
   FROM counted
-  WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'
   GROUP BY hour, scope, src_who, src_az_id, dst_who, dst_az_id
 )
 SELECT
