@@ -445,7 +445,7 @@ WITHOUT = {
     ),
     "the destination's records if the source has none": ("WHERE at_source OR at_destination_bytes > at_source_bytes", "WHERE at_source"),
     "rejected packets do not count": ("AND action = 'ACCEPT'", ""),
-    "a node of the same listing": (" AND n.seen_s = p.seen_s", ""),
+    "a node of the same listing": (" AND n.seen_s BETWEEN p.first_s AND p.last_s", ""),
     "instances that nothing describes": ("OR instance_id IS NOT NULL AND CASE", "OR false AND CASE"),
     "an instance that nothing describes has the zone that it logged": ("nullif(az_id, '-') AS az_id, traffic_path", "CAST(NULL AS varchar) AS az_id, traffic_path"),
     "an InternalIP is not always the node's own": ("AND (n.instance_id IS NULL OR n.ip IN (o.own_ip, o.own_ip_2)))", ")"),

@@ -80,12 +80,23 @@ zones AS (
   WHERE kind IN ('node', 'instance')
   GROUP BY az
 ),
-ip_lines AS (
-  -- A row for each address of a line, and one without an address for each instance. A service is of no cluster. An IPv6 address can be written in several ways. Here it has eight groups
-  -- of four digits.
+folded AS (
+  -- The lines of a pod or an interface that say the same are one, from the first listing to the last: what is listed twice is listed in between.
+  -- The lines of nodes and instances stay, so that a pod finds its node of the same listing. A service is of no cluster.
   SELECT
-    CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase,
-    group_kind, group_name, interface_id, start_s, network_s, end_s, seen_s,
+    kind, CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, phase,
+    group_kind, group_name, interface_id, start_s, network_s, end_s, min(seen_s) AS first_s, max(seen_s) AS last_s
+  FROM lines
+  GROUP BY
+    kind, CASE kind WHEN 'interface' THEN '' ELSE cluster END, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, phase,
+    group_kind, group_name, interface_id, start_s, network_s, end_s, CASE WHEN kind IN ('node', 'instance') THEN seen_s END
+),
+ip_lines AS (
+  -- A row for each address of a line, and one without an address for each instance. An IPv6 address can be written in several ways. Here it has eight
+  -- groups of four digits.
+  SELECT
+    cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase, group_kind, group_name, interface_id, start_s, network_s,
+    end_s, first_s, last_s,
     CASE WHEN ip_groups IS NULL THEN ip
       ELSE lpad(split_part(ip_groups, ':', 1), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 2), 4, '0') || ':'
       || lpad(split_part(ip_groups, ':', 3), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 4), 4, '0') || ':'
@@ -98,7 +109,7 @@ ip_lines AS (
       CASE WHEN strpos(a.ip, ':') > 0 THEN
         replace(lower(a.ip), '::', ':' || substr('0:0:0:0:0:0:0', 1, 15 - 2 * (length(a.ip) - length(replace(a.ip, ':', '')))) || ':')
       END AS ip_groups
-    FROM lines AS l
+    FROM folded AS l
     CROSS JOIN UNNEST(CASE WHEN l.kind IN ('node', 'instance') THEN coalesce(l.ips, ARRAY[CAST(NULL AS varchar)]) || ARRAY[CAST(NULL AS varchar)] ELSE l.ips END) AS a (ip)
   ) AS unnested
 ),
@@ -132,15 +143,16 @@ addresses AS (
     p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
     p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
     n.instance_id, p.interface_id,
-    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.seen_s,
-    CASE WHEN p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.seen_s END AS listed_s,
+    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.first_s,
+    coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
     CASE WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
-      ELSE p.seen_s END AS held_s
+      ELSE coalesce(n.seen_s, p.last_s) END AS held_s
   FROM ip_lines AS p
   -- The node is from the same listing, and older than the pod: a node's name comes from its address, and the next instance with the address
   -- has the same name. The pod may be listed longer than its node.
-  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s = p.seen_s AND n.start_s <= p.start_s
-  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = p.seen_s
+  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s BETWEEN p.first_s AND p.last_s
+    AND n.start_s <= p.start_s
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = n.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
   LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
   WHERE (p.kind = 'pod' AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
@@ -152,10 +164,10 @@ addresses AS (
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
-    CAST(NULL AS bigint) AS network_s, o.end_s, n.seen_s, n.seen_s AS listed_s,
-    CASE WHEN n.kind = 'node' OR n.phase = 'running' THEN n.seen_s END AS held_s
+    CAST(NULL AS bigint) AS network_s, o.end_s, n.first_s, n.last_s AS seen_s, n.last_s AS listed_s,
+    CASE WHEN n.kind = 'node' OR n.phase = 'running' THEN n.last_s END AS held_s
   FROM ip_lines AS n
-  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.last_s
   LEFT JOIN instances AS o ON o.instance_id = n.instance_id
   LEFT JOIN zones AS z ON z.az = n.az
   WHERE n.ip IS NOT NULL AND (
@@ -190,7 +202,7 @@ holders AS (
         max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
-        coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(seen_s)) AS sure_s, max(end_s) AS end_s,
+        coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(first_s)) AS sure_s, max(end_s) AS end_s,
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
