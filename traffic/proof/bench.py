@@ -1,14 +1,16 @@
 """Measures the query on ten million records: time and memory in DuckDB on this machine. Checks that the result is right to the byte.
 
-`python bench.py [--records N] [--threads N] [--memory-limit 2GB] [--within SECONDS] [--below BYTES] [--report FILE]` exits with 1 if the result
-is wrong, or if the query took more time or memory than the limits. DuckDB generates the files from a seed. The query runs in a process
-of its own; its memory is the peak resident memory of that process. This does not measure Athena, which bills
-the bytes that it scans. The report has these bytes too.
+`python bench.py [--records N] [--list-every SECONDS] [--threads N] [--memory-limit 2GB] [--within SECONDS] [--below BYTES] [--report FILE]`
+exits with 1 if the result is wrong, or if the query took more time or memory than the limits. DuckDB generates the files from a seed. The
+query runs in a process of its own; its memory is the peak resident memory of that process. This does not measure Athena, which bills
+the bytes that it scans. The report has these bytes too. `--against FILE --rounds N` also runs another text of cross-az.sql, such as that of an
+earlier commit, on the same files: the two take turns, and the medians are printed.
 """
 
 import argparse
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,7 @@ import pyarrow
 import statement
 import tables
 from cluster import ZONES, Builder, seconds, utc
-from story import DAY, LISTINGS
+from story import DAY
 from traffic import write_listings
 
 UNTIL = utc(*DAY, 12)
@@ -45,10 +47,10 @@ def _peak_resident():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def make(root, records, seed):
-    """Writes files with so many records: two for each flow, over three hours. Returns the truth: bytes by zones."""
+def make(root, records, seed, list_every):
+    """Writes files with so many records: two for each flow, over three hours, with a listing every so often. Returns the truth: bytes by zones."""
     builder = Builder(seed, BEGIN, BEGIN + 3 * 3600)
-    builder.cluster.listings = [at for at in LISTINGS if BEGIN - 3600 < at]
+    builder.cluster.listings = list(range(BEGIN - 600, BEGIN + 3 * 3600 + 1200, list_every))
     nodes = [builder.node(ZONES[number % 3]) for number in range(NODES)]
     for node in nodes:
         for daemon in ("kube-proxy", "aws-node", "node-exporter"):
@@ -108,21 +110,32 @@ def make(root, records, seed):
     return {"records": count, "truth": truth}
 
 
-def query(root, threads, memory_limit):
-    """Runs the query. main() calls it in a process of its own, to measure its memory alone."""
+def query(root, threads, memory_limit, file=None):
+    """Runs the query, or the one of a file. main() calls it in a process of its own, to measure its memory alone."""
+    text = statement.cross_az(UNTIL) if file is None else _of_file(file)
     connection = _connect(root, threads, memory_limit)
     tables.open_tables(connection, root)
     begin = time.monotonic()
-    connection.execute(f"CREATE TABLE found AS {statement.cross_az(UNTIL)}")
+    connection.execute(f"CREATE TABLE found AS {text}")
     took = time.monotonic() - begin
     rows = connection.execute("SELECT count(*) FROM found").fetchone()[0]
     found = connection.execute("SELECT src_az_id, dst_az_id, CAST(sum(bytes) AS BIGINT) FROM found WHERE scope = 'cluster' GROUP BY ALL ORDER BY ALL").fetchall()
     return {"seconds": took, "cpu": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "resident": _peak_resident(), "rows": rows, "found": found}
 
 
+def _of_file(file):
+    """The query of a file. It may be an earlier one, with fewer parameters."""
+    text = statement.without_comments(Path(file).read_text(encoding="utf-8")).strip()
+    values = {"until": UNTIL.strftime(statement.UNTIL_FORMAT), "usd_per_gb": "0.01", "interval": statement.INTERVAL, **statement.kinds()}
+    return statement.with_parameters(text, **{name: value for name, value in values.items() if f":{name}" in text})
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=10_000_000)
+    parser.add_argument("--list-every", type=int, default=300, help="the seconds between two listings")
+    parser.add_argument("--against", help="another text of cross-az.sql, to compare with")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each query runs")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory-limit", default="2GB", help="DuckDB's own limit; above it, DuckDB writes to disk")
     parser.add_argument("--within", type=float, default=120, help="the most seconds that the query may take")
@@ -131,26 +144,38 @@ def arguments():
     parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
     parser.add_argument("--step", choices=("make", "query"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--file", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _in_a_process(step, folder):
+def _in_a_process(step, folder, *more):
     """Runs a step in a process of its own, with the arguments of this process. Returns its result."""
-    child = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--step", step, "--folder", folder], stdout=subprocess.PIPE, check=True)
+    child = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--step", step, "--folder", folder, *more], stdout=subprocess.PIPE, check=True)
     return json.loads(child.stdout)
 
 
 def main():
     options = arguments()
-    if options.step:
-        print(json.dumps(make(options.folder, options.records, options.seed) if options.step == "make" else query(options.folder, options.threads, options.memory_limit)))
+    if options.step == "make":
+        print(json.dumps(make(options.folder, options.records, options.seed, options.list_every)))
+        return 0
+    if options.step == "query":
+        print(json.dumps(query(options.folder, options.threads, options.memory_limit, options.file)))
         return 0
     with tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
         made = _in_a_process("make", root)
         size = sum(file.stat().st_size for file in Path(root).rglob("*.parquet"))
         records = made["records"]
         print(f"{records} records in {size / 2**20:.0f} MB of Parquet", flush=True)
-        answer = _in_a_process("query", root)
+        answers, others = [], []
+        for _ in range(options.rounds):
+            answers.append(_in_a_process("query", root))
+            others += [_in_a_process("query", root, "--file", options.against)] if options.against else []
+    answer = answers[0]
+    for name, several in (("the query", answers), (options.against, others)):
+        if several and len(answers) + len(others) > 1:
+            cpu, resident = (statistics.median(one[what] for one in several) for what in ("cpu", "resident"))
+            print(f"{name}: {cpu:.1f} s of CPU, {resident / 2**20:.0f} MB resident, the medians of {len(several)}; {several[0]['rows']} rows")
     truth = made["truth"]
     right = answer["found"] == truth
     print(f"{answer['rows']} rows in {answer['seconds']:.1f} s ({answer['cpu']:.1f} s of CPU), {answer['resident'] / 2**20:.0f} MB resident; {'right to the byte' if right else 'WRONG'}")

@@ -5,9 +5,16 @@
 
 import json
 import sys
+import textwrap
 from xml.sax.saxutils import escape
 
 CELL, LEFT, TOP, RIGHT, BOTTOM = 132, 120, 84, 24, 64
+
+#: The width for the two sentences below the squares.
+NARROWEST = 576
+
+#: The margin of texts, the height of a line of the title, and about the width of a letter of it: bold sans-serif of 16 px, in a wide font.
+MARGIN, TITLE_LINE, TITLE_LETTER = 16, 22, 10.5
 
 
 def human(size):
@@ -36,7 +43,10 @@ def svg(rows, title):
     """The chart. The squares of the diagonal are traffic within a zone, and grey. The more bytes, the stronger the colour."""
     zones, cells = matrix(rows)
     largest = max((size for size, _ in cells.values()), default=0)
-    width, height = LEFT + CELL * max(len(zones), 2) + RIGHT, TOP + CELL * len(zones) + BOTTOM
+    width = max(LEFT + CELL * len(zones) + RIGHT, NARROWEST)
+    heading = textwrap.wrap(title, int((width - 2 * MARGIN) / TITLE_LETTER))
+    top = TOP + TITLE_LINE * (len(heading) - 1)
+    height = top + CELL * len(zones) + BOTTOM
     total = sum(size for size, _ in cells.values())
     crossing = sum(size for (source, destination), (size, _) in cells.items() if source != destination)
     usd = sum(cost for _, cost in cells.values())
@@ -45,19 +55,22 @@ def svg(rows, title):
         'font-family="sans-serif" font-size="13">',
         f"<title>{escape(title)}</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="16" y="26" font-size="16" font-weight="bold">{escape(title)}</text>',
-        f'<text x="{LEFT}" y="50" fill="#555555">to</text>',
-        f'<text x="16" y="{TOP - 10}" fill="#555555">from</text>',
+        *(
+            f'<text x="{MARGIN}" y="{26 + TITLE_LINE * number}" font-size="16" font-weight="bold">{escape(line)}</text>'
+            for number, line in enumerate(heading)
+        ),
+        f'<text x="{LEFT}" y="{top - 34}" fill="#555555">to</text>',
+        f'<text x="{MARGIN}" y="{top - 10}" fill="#555555">from</text>',
     ]
     for number, zone in enumerate(zones):
-        parts.append(f'<text x="{LEFT + CELL * number + CELL // 2}" y="{TOP - 10}" text-anchor="middle">{escape(zone)}</text>')
-        parts.append(f'<text x="{LEFT - 12}" y="{TOP + CELL * number + CELL // 2 + 4}" text-anchor="end">{escape(zone)}</text>')
+        parts.append(f'<text x="{LEFT + CELL * number + CELL // 2}" y="{top - 10}" text-anchor="middle">{escape(zone)}</text>')
+        parts.append(f'<text x="{LEFT - 12}" y="{top + CELL * number + CELL // 2 + 4}" text-anchor="end">{escape(zone)}</text>')
     for row, source in enumerate(zones):
         for column, destination in enumerate(zones):
             size, cost = cells.get((source, destination), (0, 0.0))
             share = size / largest if largest else 0
             colour = "#808080" if source == destination else "#d1495b"
-            x, y = LEFT + CELL * column, TOP + CELL * row
+            x, y = LEFT + CELL * column, top + CELL * row
             tip = f"{source} to {destination}: {size} bytes, {_money(cost)}"
             parts.append(
                 f'<g><title>{escape(tip)}</title><rect x="{x}" y="{y}" width="{CELL - 4}" height="{CELL - 4}" fill="{colour}" '
@@ -67,8 +80,8 @@ def svg(rows, title):
                 f'{"in zone" if source == destination else _money(cost)}</text></g>'
             )
     share = f"{(total - crossing) / total:.1%} stay in their zone; " if total else ""
-    parts.append(f'<text x="16" y="{height - 34}">{share}{human(crossing)} cross, {_money(usd)} for both directions.</text>')
-    parts.append(f'<text x="16" y="{height - 14}" fill="#555555">No flow log has traffic within a node, so the chart does not show it.</text>')
+    parts.append(f'<text x="{MARGIN}" y="{height - 34}">{share}{human(crossing)} cross, {_money(usd)} for both directions.</text>')
+    parts.append(f'<text x="{MARGIN}" y="{height - 14}" fill="#555555">No flow log has traffic within a node, so the chart does not show it.</text>')
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
 

@@ -172,6 +172,8 @@ class Cluster:
     name: str = CLUSTER
     #: Its `KubernetesService`s.
     kubernetes_services: list = field(default_factory=list)
+    #: For how long EC2 describes a terminated instance with the tags that tell its cluster.
+    described_after_end: int = TERMINATED_VISIBLE
     #: The other clusters of the VPC.
     beside: list = field(default_factory=list)
 
@@ -290,7 +292,7 @@ class Cluster:
         """The lines of the instances that EC2 describes at a time. Of a terminated one it has no address and no interface."""
         lines = []
         for node in self.nodes:
-            if node.instance is None or not node.start <= at < (at + 1 if node.end is None else node.end + TERMINATED_VISIBLE):
+            if node.instance is None or not node.start <= at < (at + 1 if node.end is None else node.end + self.described_after_end):
                 continue
             lines.append(
                 {
@@ -372,6 +374,14 @@ class Builder:
         node = Node(**values)
         self.cluster.nodes.append(node)
         return node
+
+    def fargate(self, zone, namespace, group, kind="Label", **other):
+        """A pod on Fargate, and its node, which has the pod's address and no instance of the account (EKS User Guide, "AWS Fargate": each pod
+        has a node and an interface of its own). The node's name is that of its address: `fargate-ip-…`.
+        """
+        node = self.node(zone, instance=None, **({"start": other["start"]} if "start" in other else {}))
+        node.name = f"fargate-{node.name}"
+        return self.pod(node, namespace, group, kind, addresses=[node.address], **other)
 
     def pod(self, node, namespace, group, kind="Label", **other):
         uid = self.uid()

@@ -15,6 +15,9 @@ FILE = GRAFANA / "cross-az-traffic.json"
 #: What the macros stand for: TIMESTAMP '2026-05-04 09:00:00'.
 FROM, TO = "$__timeFrom()", "$__timeTo()"
 
+#: Prices of NAT gateways and of the internet differ by Region: the variables have them. One that is empty is not known.
+PRICES = {name: f"nullif('${name}', '')" for name in ("nat_usd_per_gb", "internet_usd_per_gb")}
+
 #: The variable that has the cluster.
 CLUSTER = "$cluster"
 
@@ -88,8 +91,7 @@ def _panel(number, panel, x, y):
         "datasource": DATA_SOURCE,
         "format": TIME_SERIES if panel.kind == "timeseries" else TABLE,
         "connectionArgs": CONNECTION,
-        # Prices of NAT gateways and of the internet differ by Region: the variables have them.
-        "rawSQL": panel.sql(nat_usd_per_gb="$nat_usd_per_gb", internet_usd_per_gb="$internet_usd_per_gb"),
+        "rawSQL": panel.sql(**PRICES),
     }
     return {
         "id": number,
@@ -110,7 +112,6 @@ def build():
             x, y, height = 0, y + height, 0
         panels.append(_panel(number, panel, x, y))
         x, height = x + panel.width, max(height, panel.height)
-    prices = json.loads((statement.SQL.parent / "prices.json").read_text(encoding="utf-8"))["regions"]["us-east-1"]
     return {
         "uid": "hookline-cross-az-traffic",
         "title": "Hookline: traffic across Availability Zones",
@@ -129,8 +130,8 @@ def build():
                     "query": {"refId": "A", "format": TABLE, "connectionArgs": CONNECTION, "rawSQL": CLUSTERS},
                     "current": {"text": statement.ALL_CLUSTERS, "value": statement.ALL_CLUSTERS},
                 },
-                {"name": "nat_usd_per_gb", "label": "NAT gateway, US dollars a GB", "type": "textbox", "query": str(prices["natGatewayUsdPerGb"]["usd"])},
-                {"name": "internet_usd_per_gb", "label": "Internet, US dollars a GB", "type": "textbox", "query": str(prices["internetUsdPerGb"]["usd"])},
+                {"name": "nat_usd_per_gb", "label": "NAT gateway, US dollars a GB", "type": "textbox", "query": ""},
+                {"name": "internet_usd_per_gb", "label": "Internet, US dollars a GB", "type": "textbox", "query": ""},
             ]
         },
         "panels": panels,

@@ -20,7 +20,7 @@ def _node(node):
     if node.zone_id_label:
         labels["topology.k8s.aws/zone-id"] = node.zone[1]
     # A Fargate node is not an instance: the last part of its provider ID is a name.
-    provider = node.instance or f"fargate-{node.name}"
+    provider = node.instance or node.name
     return {
         "apiVersion": "v1",
         "kind": "Node",

@@ -74,7 +74,7 @@ def query_template(usd_per_gb="0.01"):
 
     The statement that stores the rows has more of them. moto ignores the arguments that are too many; Step Functions would refuse them.
     """
-    return statement.with_parameters(statement.read("cross-az"), until="{}", usd_per_gb=usd_per_gb, **statement.kinds())
+    return statement.with_parameters(statement.read("cross-az"), until="{}", usd_per_gb=usd_per_gb, interval=statement.INTERVAL, **statement.kinds())
 
 
 def metrics_template():

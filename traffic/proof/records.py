@@ -28,6 +28,7 @@ class Log(Recorder):
         self._bill(source, destination, at, size)
         seen = [self._first_seen(at) for _ in ends]
         logs = [self._logs(end) for end in (source, destination)]
+        self._is_of(source, destination, seen[0] if logs[0] else seen[1])
         for direction, place in (("egress", 0), ("ingress", 1)):
             if logs[place]:
                 self._record_of(direction, ends, seen[place], size)
@@ -47,6 +48,7 @@ class Log(Recorder):
         ends = [self._end(end) for end in (source, destination)]
         seen, address = self._first_seen(at), service.address
         self._bill(source if outwards else service, service if outwards else destination, at, size)
+        self._is_of(source if outwards else service, service if outwards else destination, seen)
         if self._logs(source if outwards else destination):
             self._record_of("egress" if outwards else "ingress", ends, seen, size)
             self._count(source if outwards else service, service if outwards else destination, seen, size)

@@ -33,14 +33,14 @@ class Scene:
     def pod(self, node, group="pod", **other):
         return self.builder.pod(node, "shop", group, **other)
 
-    def rows(self):
+    def rows(self, **parameters):
         with answers.opened(self) as (connection, _):
-            return answers.ask(connection, UNTIL)
+            return answers.ask(connection, UNTIL, **parameters)
 
-    def found(self):
+    def found(self, **parameters):
         """The result of the query: {(scope, source group, source zone, destination group, destination zone): bytes}."""
         summed = {}
-        for (_, scope, source, destination), size in answers.measured(self.rows()).items():
+        for (_, scope, source, destination), size in answers.measured(self.rows(**parameters)).items():
             key = (scope, source.group, source.zone, destination.group, destination.zone)
             summed[key] = summed.get(key, 0) + size
         return summed

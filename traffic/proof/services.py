@@ -75,7 +75,7 @@ def as_ec2_describes(service):
 class Services:
     """The services of a world: some in each zone, as people have them."""
 
-    def __init__(self, builder, zones):
+    def __init__(self, builder, zones, ipv6=False):
         def make(kind, name, zone, **other):
             interface, address = builder.interface(), other.pop("address", None) or builder.address(zone)
             service = Service(kind, name, interface, address, zone, **{"start": builder.begin - 86400, **other})
@@ -96,5 +96,10 @@ class Services:
         self.balancers = [make("ApplicationLoadBalancer", "web", zone) for zone in zones] + [make("NetworkLoadBalancer", "shop", third)]
         #: It hands packets on with the client's address.
         self.preserving = make("NetworkLoadBalancer", "clients", second)
+        #: Those with IPv6 addresses, which talk with pods that have such too.
+        self.ipv6 = [
+            make(kind, name, zone, address=f"2600:1f16:abc:de0{zones.index(zone)}::f:{number:x}")
+            for number, (kind, name, zone) in enumerate((("RDS", "six-db", second), ("NetworkLoadBalancer", "six", third)))
+        ] if ipv6 else []
         #: A NAT gateway for two zones, and one for the third.
         self.nats = dict(zip(zones, [make("NatGateway", "nat-0a", first)] * 2 + [make("NatGateway", "nat-0c", third)]))

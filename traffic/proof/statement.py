@@ -67,13 +67,13 @@ ALL_CLUSTERS, UNKNOWN_CLUSTER = "(all)", "(unknown)"
 def named(name, begin=None, end=None, **parameters):
     """A query for people. `begin` and `end` are SQL; default: the last days, as many as the named query has.
 
-    Parameters besides: `cluster`, `usd_per_gb`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, if the query has them.
+    Parameters besides: `cluster`, `usd_per_gb`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, `interval`, if the query has them.
     """
     text = read(name)
     now = "CAST(current_timestamp AS timestamp)"
     values = {
         "from": begin or f"{now} - INTERVAL '{NAMED[name]}' DAY", "to": end or now, "usd_per_gb": "0.01", "nat_usd_per_gb": "0.045", "internet_usd_per_gb": "NULL",
-        "cost_and_usage": "billing.data", "region": "us-east-2", "cluster": ALL_CLUSTERS, **parameters,
+        "cost_and_usage": "billing.data", "region": "us-east-2", "cluster": ALL_CLUSTERS, "interval": INTERVAL, **parameters,
     }
     return with_parameters(text, **{key: value for key, value in values.items() if re.search(rf"(?<!:):{key}\b", text)})
 
@@ -84,9 +84,13 @@ def kinds():
     return {name: ", ".join(f"'{kind}'" for kind in pay[which]) for name, which in (("free_kinds", "nothing"), ("half_kinds", "clusterEndOnly"))}
 
 
-def cross_az(until, usd_per_gb="0.01"):
+#: The longest aggregation interval of the flow log, in seconds.
+INTERVAL = 60
+
+
+def cross_az(until, usd_per_gb="0.01", interval=INTERVAL):
     """The query, for the three hours before `until` (a datetime at a full hour, UTC)."""
-    return with_parameters(read("cross-az"), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb, **kinds())
+    return with_parameters(read("cross-az"), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb, interval=interval, **kinds())
 
 
 def _hours_before(until):
@@ -103,11 +107,11 @@ def store(until, hours=None, usd_per_gb="0.01"):
 def store_template(usd_per_gb="0.01", until="{}", hours="{}"):
     """The same statement for the state machine: with {} for the window's end and for the hours, which States.Format fills in."""
     text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
-    return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb, **kinds())
+    return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb, interval=INTERVAL, **kinds())
 
 
-#: How many windows of three hours a run checks: the hourly one, and the one that settles two days.
-HOURLY, SETTLING = 1, 16
+#: How many windows of three hours a run checks: the hourly one, and the one that settles three days.
+HOURLY, SETTLING = 1, 24
 
 
 #: The clusters that are listed.

@@ -59,15 +59,14 @@ class Story:
     def _populate(self, builder):
         pick = self.random.randrange
         nodes = [builder.node(zone) for zone in ZONES for _ in range(2)]
-        # A node without a label of the zone ID, as before EKS set it; one whose subnet has no flow log; one that is not an instance (Fargate).
+        # A node without a label of the zone ID, as before EKS set it; one whose subnet has no flow log.
         nodes.append(builder.node(ZONES[0], zone_id_label=False))
         self.unlogged = builder.node(ZONES[1], logged=False)
-        self.fargate = builder.node(ZONES[2], instance=None)
         for node in nodes:
             for daemon in ("kube-proxy", "aws-node", "node-exporter"):
                 builder.pod(node, "kube-system", daemon, "DaemonSet", host_network=True)
         self.sinks = []  # Pods that receive and never send.
-        for number, node in enumerate([*nodes, self.unlogged, self.fargate]):
+        for number, node in enumerate([*nodes, self.unlogged]):
             builder.pod(node, "shop", "cart")
             builder.pod(node, "shop", "checkout")
             builder.pod(node, "data", "db", "StatefulSet")
@@ -75,6 +74,10 @@ class Story:
             self.sinks.append(builder.pod(node, "logging", "sink", "Deployment"))
             if number % 2:
                 builder.pod(node, "shop", "search", "ReplicaSet", addresses=[f"2600:1f16:abc:de0{ZONES.index(node.zone)}::{number:x}"])
+        # Pods that are not on instances, one of them later than its node.
+        builder.fargate(ZONES[2], "shop", "cart")
+        builder.fargate(ZONES[2], "data", "db", "StatefulSet")
+        builder.fargate(ZONES[0], "shop", "checkout", start=self.begin + 1800, holds_from=self.begin + 1890)
         # Addresses that pass from pod to pod: jobs, which stay listed after their end, and pods that are deleted and not listed any more.
         for node in nodes:
             address, at = builder.address(node.zone), self.begin - pick(60, 1200)

@@ -39,13 +39,16 @@ def _list(files):
     return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"
 
 
-def open_tables(connection, root, delivered=lambda _file: True):
-    """Creates the views flow_logs and pods over the files under `root` for which `delivered(path)` is true."""
+def open_tables(connection, root, delivered=lambda _file: True, more=()):
+    """Creates the views flow_logs and pods over the files under `root` for which `delivered(path)` is true.
+
+    `more`: names and types of columns that the files of flow logs have besides.
+    """
     root = Path(root)
     flow_logs = [file for file in sorted((root / FLOW_LOGS_PREFIX).rglob("*.parquet")) if delivered(file)]
     pods = [file for file in sorted((root / PODS_PREFIX).rglob("*.json.gz")) if delivered(file)]
     # With the names and types of the Glue table's columns: a file without a column, or with another type, is an error.
-    casts = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in columns("flow_logs"))
+    casts = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in [*columns("flow_logs"), *more])
     connection.execute("CREATE OR REPLACE VIEW flow_logs AS " + (
         f"SELECT {casts}, year, month, day, hour FROM read_parquet({_list(flow_logs)}, "
         f"hive_partitioning = true, hive_types = {_partition_types('flow_logs')})" if flow_logs else _nothing("flow_logs")

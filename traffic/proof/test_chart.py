@@ -44,6 +44,26 @@ class Chart(unittest.TestCase):
     def test_no_rows_give_an_empty_chart(self):
         ElementTree.fromstring(chart.svg([], "Nothing"))
 
+    def test_each_line_of_text_fits_its_picture(self):
+        title = "Bytes between Availability Zones, 28 September 2026, 09:00 to 12:00 UTC"
+        for zones in (1, 2, 3, 4):
+            names = [f"use2-az{number}" for number in range(zones)]
+            rows = [{"src_az_id": one, "dst_az_id": other, "bytes": 2**44, "usd": 20_000.0} for one in names for other in names]
+            svg = ElementTree.fromstring(chart.svg(rows, title))
+            width, height = int(svg.get("width")), int(svg.get("height"))
+            texts = list(svg.iter("{http://www.w3.org/2000/svg}text"))
+            self.assertEqual(" ".join(text.text for text in texts if text.get("font-size")), title)
+            for text in texts:
+                # DejaVu Sans, a wide font that many machines have: 0.66 em for a letter on average if it is bold, else 0.58.
+                size = float(text.get("font-size", "13")) * len(text.text) * (0.66 if text.get("font-weight") else 0.58)
+                x, anchor = float(text.get("x")), text.get("text-anchor", "start")
+                left = {"start": x, "middle": x - size / 2, "end": x - size}[anchor]
+                self.assertGreaterEqual(left, 0, text.text)
+                self.assertLessEqual(left + size, width, text.text)
+                self.assertLess(float(text.get("y")), height)
+            heights = sorted({float(text.get("y")) for text in texts if text.get("x") == "16"})
+            self.assertTrue(all(second - first >= 14 for first, second in zip(heights, heights[1:])), heights)
+
     def test_sizes_have_units(self):
         self.assertEqual([chart.human(size) for size in (0, 1023, 1024, 5 * 2**40, 2**60)], ["0 B", "1023 B", "1.0 KB", "5.0 TB", "1048576.0 TB"])
 

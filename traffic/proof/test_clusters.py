@@ -242,13 +242,23 @@ class Stored(unittest.TestCase):
         self.assertEqual(self.stored(), right)
 
     def test_rows_of_before_are_in_every_query_of_all_clusters(self):
-        self.run_at()
+        # There was one cluster. Its listings name it.
+        self.run_at(clusters=("prod",), kept=self.of("batch"))
+        self.connection.execute(f"UPDATE cross_az_traffic SET bytes = {SCALE} * bytes, usd_out = {SCALE} * usd_out, usd_in = {SCALE} * usd_in")
         begin, end = (f"TIMESTAMP '{utc(*DAY, hour).strftime(statement.UNTIL_FORMAT)}'" for hour in (9, 12))
-        text = statement.named("cost-by-day", begin, end)
-        usd = sum(row["usd"] for row in answers.rows(self.connection.execute(text)))
-        self.assertGreater(usd, 0)
+        names = [name for name in statement.NAMED if name not in (*statement.OF_FLOW_LOGS, "reconcile")]
+
+        def found():
+            tables_of = {name: answers.rows(self.connection.execute(statement.named(name, begin, end))) for name in names}
+            columns = ("cluster", "peer_cluster")
+            return {name: sorted(str({key: value for key, value in row.items() if key not in columns}) for row in rows) for name, rows in tables_of.items()}
+
+        before = found()
         self.without_clusters()
-        self.assertAlmostEqual(sum(row["usd"] for row in answers.rows(self.connection.execute(text))), usd, places=3)
+        for name, rows in found().items():
+            with self.subTest(name=name):
+                self.assertTrue(rows)
+                self.assertEqual(rows, before[name])
 
     def test_an_hour_without_a_listing_of_one_cluster_is_kept_and_told(self):
         lost = self.of("batch", until=utc(*DAY, 10))
@@ -327,6 +337,23 @@ class Metrics(unittest.TestCase):
         for cluster, unknown, usd in (("prod", 0, 2.0), ("batch", 75, 1.5), ("idle", 0, 0)):
             own = {metric: value for (name, metric), value in of_the_run.items() if name == cluster}
             self.assertEqual(own, {"RecordsRead": 7, "NewestRecordAge": 600, "UnknownShare": unknown, "CrossAzUsdLastDay": usd})
+
+
+    def test_a_row_of_an_unknown_cluster_is_of_the_receivers_or_of_the_first(self):
+        unknown = statement.UNKNOWN_CLUSTER
+        self.store(11, "cluster", "prod", "", 60, 1.0)
+        self.store(11, "cluster", "batch", "", 60, 1.0)
+        for hour, scope, cluster, peer, usd in ((11, "clusters", unknown, "batch", 0.25), (10, "clusters", unknown, unknown, 0.5), (9, "egress", unknown, "", 2.0)):
+            self.store(hour, scope, cluster, peer, 20, usd, kind="Unknown")
+        # Stored before the table had clusters.
+        self.store(8, "cluster", None, None, 20, 4.0)
+        text = statement.metrics_template(until="2026-05-04 12:00:00", records="7", age="600", clusters=BOTH)
+        rows = self.connection.execute(statement.at(text, datetime(*DAY, 12, 20))).fetchall()
+        found = {(cluster, metric): float(value) for _, metric, _, value, _, _, cluster in rows if metric in ("UnknownShare", "CrossAzUsdLastDay")}
+        self.assertEqual(
+            found,
+            {("prod", "UnknownShare"): 40, ("batch", "UnknownShare"): 25, ("prod", "CrossAzUsdLastDay"): 15.0, ("batch", "CrossAzUsdLastDay"): 2.5},
+        )
 
 
 class Queries(unittest.TestCase):

@@ -98,6 +98,26 @@ class Variables(unittest.TestCase):
             self.assertEqual(connection.execute(text).fetchall(), [("(all)",), ("batch",), ("prod",)])
 
 
+    def test_prices_are_empty_and_the_columns_of_one_that_is_empty_are_too(self):
+        built = dashboard.build()
+        boxes = {variable["name"]: variable["query"] for variable in built["templating"]["list"] if variable["type"] == "textbox"}
+        self.assertEqual(boxes, {"nat_usd_per_gb": "", "internet_usd_per_gb": ""})
+        (text,) = (panel["targets"][0]["rawSQL"] for panel in built["panels"] if panel["title"] == "NAT gateways and ways out")
+        text = text.replace("$__timeFrom()", "TIMESTAMP '2026-05-04 09:00:00'").replace("$__timeTo()", "TIMESTAMP '2026-05-04 12:00:00'").replace("'$cluster'", "'(all)'")
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.create_result_tables(connection)
+        connection.execute(
+            "INSERT INTO cross_az_traffic (hour, scope, dst_group_kind, dst_group, bytes, usd_out, usd_in, cluster, src_namespace, src_group) "
+            "VALUES (TIMESTAMP '2026-05-04 09:00:00', 'egress', 'NatGateway', 'nat-0a', 1073741824, 0, 0, 'prod', 'shop', 'cart')"
+        )
+        for nat, internet, costs in (("", "", (None, None)), ("0.045", "", (0.045, None)), ("0.045", "0.09", (0.045, 0.09))):
+            filled = text.replace("$nat_usd_per_gb", nat).replace("$internet_usd_per_gb", internet)
+            self.assertNotIn("$", filled)
+            ((*_, processed, out),) = connection.execute(statement.as_trino_means(filled, "athena")).fetchall()
+            self.assertEqual((processed, out), costs)
+
+
 class Picture(unittest.TestCase):
     def test_the_picture_is_what_the_queries_show(self):
         drawn = picture.svg()

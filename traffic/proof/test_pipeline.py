@@ -15,6 +15,7 @@ import pyarrow.parquet
 import answers
 import kubernetes_objects
 import pipeline
+import statement
 from cluster import CLUSTER, rfc3339
 from local_aws import ENDS_WITHIN, LocalAws, wait_for
 from story import Story, hours_until
@@ -201,6 +202,16 @@ class Pipeline(unittest.TestCase):
         self.assertEqual(ended["status"], "SUCCEEDED", ended.get("cause"))
         self.assertEqual(json.loads(ended["output"])["until"], self.hour.replace("T", " ").removesuffix("Z"))
         self.assertEqual(pipeline.states(self.aws, ended["executionArn"]).count("TakeUpkeep"), 4)
+
+    def test_a_window_that_fails_does_not_keep_the_nightly_run_from_the_others_and_the_upkeep(self):
+        oldest = datetime.fromtimestamp(self.story.at(9), timezone.utc).strftime(statement.UNTIL_FORMAT)
+        sql = f"SELECT CASE WHEN '{{}}' = '{oldest}' THEN error('it is broken') ELSE 'stored' END AS verdict"
+        machine = self.machine_with("one-window-fails", pipeline.metrics_template(), sql=sql, upkeep="SELECT 1")
+        ended = pipeline.run(self.aws, machine, self.until, settle=True)
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))
+        self.assertRegex(ended["cause"], rf"^Other windows are stored, and the upkeep is done: Query \S+ for the traffic of the three hours before {oldest} ended as FAILED\.$")
+        entered = pipeline.states(self.aws, ended["executionArn"])
+        self.assertEqual([entered.count(name) for name in ("AskToStore", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 1, 1, 4])
 
     def test_metrics_that_cannot_be_read_fail_the_execution_after_the_traffic_is_stored(self):
         machine = self.machine_with("no-metrics", "SELECT 1 AS one UNION ALL SELECT 2")

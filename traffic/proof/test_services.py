@@ -22,7 +22,8 @@ class Scene(LoggedScene):
         self.cluster.services = services.there(self.services)
 
     def service(self, kind, name, zone, **other):
-        made = Service(kind, name, self.builder.interface(), other.pop("address", None) or self.builder.address(zone), zone, BEGIN - 86400, **other)
+        interface, address = self.builder.interface(), other.pop("address", None) or self.builder.address(zone)
+        made = Service(kind, name, interface, address, zone, **{"start": BEGIN - 86400, **other})
         self.services.append(made)
         return made
 
@@ -95,6 +96,14 @@ class Rules(unittest.TestCase):
             row.update(log_status="SKIPDATA")
         self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 11_000, ("ingress", "shop-db", B[1], "pod", A[1]): 770})
 
+    def test_the_records_of_a_service_count_with_ipv6_addresses_too(self):
+        scene = self.scene
+        pod, database = scene.pod(scene.a, addresses=["2600:1f16:abc:de00::7"]), scene.service("RDS", "shop-db", B, address="2600:1f16:abc:de01::9")
+        scene.log.flow(pod, database, TEN, 1000)
+        scene.log.flow(database, pod, TEN, 70)
+        scene.change({"log_status": "SKIPDATA"}, instance_id=scene.a.instance)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 1000, ("ingress", "shop-db", B[1], "pod", A[1]): 70})
+
     def test_a_service_that_a_later_listing_shows_is_not_an_unknown_pod_before(self):
         # No listing shows it at 10:15. Its own records do.
         scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
@@ -115,8 +124,7 @@ class Rules(unittest.TestCase):
     def test_a_pod_with_an_interface_that_ec2_shows_is_a_pod(self):
         # A pod on Fargate: EC2 shows its interface, which is attached to no instance of the account.
         scene = self.scene
-        fargate = scene.builder.node(B, instance=None)
-        pod = scene.pod(fargate, "fargate")
+        pod = scene.builder.fargate(B, "shop", "fargate")
         scene.services.append(Service("Interface", "something", f"eni-{pod.uid[:17]}", pod.addresses[0], B, BEGIN + 600))
         scene.log.flow(self.pod, pod, TEN, 1000)
         for row in (row for rows in scene.traffic.records.values() for row in rows if row["flow_direction"] == "ingress"):
@@ -124,6 +132,22 @@ class Rules(unittest.TestCase):
         # Only the pod's own interface logged.
         scene.change({"log_status": "SKIPDATA"}, flow_direction="egress")
         self.assertEqual(scene.found(), {("cluster", "pod", A[1], "fargate", B[1]): 1000})
+
+    def test_a_service_has_its_address_although_a_pod_in_an_overlay_network_is_listed_with_it(self):
+        # The addresses of an overlay network may also be addresses in the VPC. No packet of the pod has its own address.
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+        scene.pod(scene.c, "overlay", addresses=[database.address])
+        scene.log.flow(self.pod, database, TEN, 1000)
+        scene.log.flow(database, self.pod, TEN, 70)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 1000, ("ingress", "shop-db", B[1], "pod", A[1]): 70})
+
+    def test_a_pod_and_a_service_after_it_have_the_address_each_in_its_time(self):
+        scene = self.scene
+        first = scene.pod(scene.b, "first", end=TEN + 600, listed_end=True)
+        database = scene.service("RDS", "shop-db", B, address=first.addresses[0], start=TEN + 900)
+        scene.log.flow(self.pod, first, TEN, 1000)
+        scene.log.flow(self.pod, database, TEN + 2000, 70)
+        self.assertEqual(scene.found(), {("cluster", "pod", A[1], "first", B[1]): 1000, ("egress", "pod", A[1], "shop-db", B[1]): 70})
 
     def test_a_service_that_is_gone_does_not_have_its_address(self):
         # A listing at 10:20 shows it, that at 11:20 does not.
@@ -145,20 +169,29 @@ class Rules(unittest.TestCase):
 #: The rules, each with the change that removes it from the query: (text, replacement). A test of one rule must show each.
 WITHOUT = {
     "services have addresses": (" OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL", ") AND p.ip IS NOT NULL"),
-    "what a pod has is not a service's": ("NOT h.is_service OR bool_and(h.is_service) OVER (PARTITION BY h.ip) AS counts", "true AS counts"),
+    "what a pod has is not that of an interface which nobody knows": ("WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)", "WHEN h.is_service THEN true"),
+    "what a service has is not a pod's in an overlay network": (
+        "ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)", "ELSE true"
+    ),
+    "a service may have what a pod had": ("WHEN h.is_recognised THEN true\n", ""),
     "a service that is gone is outside": ("WHERE part = '' OR NOT is_service", "WHERE true"),
     "services among each other are not the cluster": (
-        "WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)\n", "WHERE true\n"
+        "WHERE NOT src_is_outside OR NOT dst_is_outside\n", "WHERE true\n"
     ),
-    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND src_may_be_private) END)", "NOT dst_is_service END)"),
-    "a service is no unknown pod": ("WHEN at_source AND NOT src_is_service THEN split_part", "WHEN at_source THEN split_part"),
+    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private))", "NOT dst_is_service"),
+    "a service's records count with the addresses of pods": (
+        "(NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private))", "(NOT dst_is_service OR NOT src_is_service AND src_may_be_private)"
+    ),
+    "a service is no unknown pod": (
+        "CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster", "CASE WHEN at_source THEN split_part(own_who, chr(31), 1) END AS src_own_cluster"
+    ),
     "the service in between": ("coalesce(dst_who, service) AS dst_who", "dst_who"),
     "the service in between of ingress": ("coalesce(src_who, service) AS src_who", "src_who"),
     "the zone of the service in between": ("CASE WHEN dst_who IS NULL THEN service_az_id END", "NULL"),
     "only one service in between": ("split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)", "true"),
     "only one zone in between": ("CASE WHEN first_service = last_service THEN nullif", "CASE WHEN true THEN nullif"),
-    "services in between of pods that are unknown": ("(src_uid IS NULL OR dst_uid IS NULL)", "(src_uid IS NOT NULL OR dst_uid IS NOT NULL)"),
-    "a service is outside": ("WHEN src_who IS NULL OR src_is_service THEN 'ingress'", "WHEN src_who IS NULL THEN 'ingress'"),
+    "services in between of pods that are unknown": ("(src_no IS NULL OR dst_no IS NULL)", "(src_no IS NOT NULL OR dst_no IS NOT NULL)"),
+    "a service is outside": ("WHEN coalesce(src_is_outside, true) THEN 'ingress'", "WHEN src_who IS NULL THEN 'ingress'"),
     "a service is the other end of a node's record": ("WHEN n.instance_id IS NOT NULL AND s.is_service THEN false\n", ""),
     "some kinds are free": ("dst_group_kind IN (:free_kinds))", "dst_group_kind IN ('nothing'))"),
     "of some kinds only the cluster's end pays": ("src_group_kind IN (:free_kinds, :half_kinds)", "src_group_kind IN (:free_kinds)"),

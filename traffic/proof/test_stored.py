@@ -161,12 +161,12 @@ class Stored(unittest.TestCase):
         runs.scheduled(connection, root, UNTIL, minutes=170)
         connection.execute("DELETE FROM cross_az_inputs")
         before = self.everything(connection)
-        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 5)
         self.assertEqual(self.everything(connection), before)
         self.assertRegex(done.incomplete, r"2026-05-04 09:00 \(\d+ of an unknown number of records\)")
         # An operator who knows better says so.
         connection.execute("INSERT INTO cross_az_inputs SELECT DISTINCT hour, 0, 0, 0 FROM cross_az_traffic")
-        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 5)
         self.assertEqual((done.hours.count("TIMESTAMP"), done.incomplete), (3, ""))
 
     def test_hours_of_two_days_that_were_stored_without_their_inputs_are_stored_again_at_night(self):
@@ -196,6 +196,27 @@ class Stored(unittest.TestCase):
         self.assertEqual({window["until"] for window in done.windows}, {"2026-05-04 12:00:00"})
         again = runs.scheduled(connection, root, until, windows=statement.SETTLING)
         self.assertEqual(again.windows, [])
+
+    def test_the_nightly_pass_settles_files_that_are_two_days_late(self):
+        # The runs are at 2:20. At the third one after the hours, the files are there for the first time.
+        story = Story(6)
+        connection, root = self.opened(story)
+        late = lambda file: "T1120Z" in file.name  # noqa: E731
+        for until in (utc(*DAY, hour) for hour in range(10, 15)):
+            runs.scheduled(connection, root, until, kept=lambda file: not late(file))
+        for days in (1, 2):
+            runs.scheduled(connection, root, utc(*DAY, 2) + timedelta(days=days), windows=statement.SETTLING, kept=lambda file: not late(file))
+        self.assertNotEqual(answers.differences(self.stored(connection), story.listed()), [])
+        done = runs.scheduled(connection, root, utc(*DAY, 2) + timedelta(days=3), windows=statement.SETTLING)
+        self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+
+    def test_the_nightly_pass_stores_hours_of_the_third_day_that_are_not_in_the_inputs(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170, fails="store-inputs")
+        done = runs.scheduled(connection, root, utc(*DAY, 9) + timedelta(days=3), minutes=50, windows=statement.SETTLING)
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+        self.assertIn("2026-05-04 12:00:00", {window["until"] for window in done.windows})
 
     def test_the_nightly_pass_stores_hours_whose_runs_failed(self):
         story = Story(6)
@@ -236,10 +257,10 @@ class Stored(unittest.TestCase):
     def test_an_old_hour_whose_inputs_could_not_be_stored_is_kept(self):
         # What it was made from is not known, and files may have expired since.
         connection, root = self.opened(Story(6))
-        runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4, fails="store-inputs")
+        runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 5, fails="store-inputs")
         before = self.everything(connection)
         self.assertGreater(len(before[0]), 500)
-        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 5)
         self.assertEqual(self.everything(connection), before)
         self.assertRegex(done.incomplete, r"2026-05-04 09:00 \(\d+ of an unknown number of records\)")
 

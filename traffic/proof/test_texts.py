@@ -352,7 +352,17 @@ class FlowLogFields(FlowLogs):
         read = [re.search(rf"^{name} AS \((.*?)^\),", statement.read(text), re.DOTALL | re.MULTILINE)[1] for text, name in (("cross-az", "flows"), ("ports", "records"))]
         columns = {name for name, _ in tables.columns("flow_logs") if any(re.search(rf"\b{name}\b", text) for text in read)}
         self.assertEqual(columns, {name for name, _ in tables.columns("flow_logs")})
-        self.assertEqual(set(self.found()), {name.replace("_", "-") for name in columns})
+        self.assertEqual(set(self.found()), {name.replace("_", "-") for name in columns} | {"aggregation interval"})
+
+    def test_records_that_are_longer_than_the_interval_are_told(self):
+        for length, interval, lost in ((120, 60, False), (600, 60, True), (660, 600, False)):
+            with self.subTest(length=length, interval=interval):
+                self.connection.execute("DELETE FROM flow_logs")
+                for end in (1, 1 + length):
+                    self.insert(log_status="OK", action="ACCEPT", start=1, end=end)
+                rows = {row[0]: row[1:] for row in self.connection.execute(statement.named("flow-log-fields", interval=interval)).fetchall()}
+                more = "bytes near a full hour may count twice: set flowLogsIntervalMinutes to 10"
+                self.assertEqual(rows["aggregation interval"], (2, 0.5, more) if lost else (2, 1.0, ""))
 
     def test_a_format_without_the_status_loses_everything(self):
         self.insert(action="ACCEPT", start=1, pkt_srcaddr="1")

@@ -2,6 +2,7 @@
 
 import unittest
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 
 import sqlglot
@@ -35,8 +36,8 @@ class Truth(unittest.TestCase):
     def test_against_the_world_only_names_of_unlisted_pods_are_missing(self):
         for seed in SEEDS:
             story = Story(seed)
-            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
-                shares = answers.shares(answers.ask(connection, UNTIL), story.truth())
+            with self.subTest(seed=seed):
+                shares = answers.measure_exactly(story, story.truth(), UNTIL)
             ends = [end for key, size in story.listed().items() for end in [(key[2], size), (key[3], size)]]
             unlisted = sum(size for end, size in ends if end.kind == "Unknown") / sum(size for _, size in ends)
             self.assertEqual((shares["bytes_reported"], shares["wrong_share"]), (shares["bytes_true"], 0))
@@ -50,15 +51,28 @@ class Truth(unittest.TestCase):
 
         def row(source, destination, size, usd):
             names = {f"{end}_{name}": value for end, label in (("src", source), ("dst", destination)) for name, value in zip(("namespace", "group_kind", "group", "az_id"), (label.namespace, label.kind, label.group, label.zone))}
-            return {"hour": datetime(*DAY, 9), "scope": "cluster", "cluster": "", "peer_cluster": "", "bytes": size, "usd_out": usd, "usd_in": usd, **names}
+            return {"hour": datetime(*DAY, 9), "scope": "cluster", "cluster": "", "peer_cluster": "", "bytes": size, "usd_out": usd, "usd_in": usd, "true_row": 0, **names}
 
-        truth = {(int(utc(*DAY, 9).timestamp()), "cluster", a, b): 1000 * 2**30}
+        keys = [(int(utc(*DAY, 9).timestamp()), "cluster", a, b)]
+        truth = {keys[0]: 1000 * 2**30}
         found = [row(a, b, 500 * 2**30, 5.0), row(unknown, b, 200 * 2**30, 2.0), row(a, wrong, 100 * 2**30, 1.0)]
-        shares = answers.shares(found, truth)
+        shares = answers.shares(found, keys, truth)
         self.assertEqual((shares["bytes_true"], shares["bytes_reported"]), (1000 * 2**30, 800 * 2**30))
         self.assertAlmostEqual(shares["unknown_share"], 0.1)
         self.assertAlmostEqual(shares["wrong_share"], 0.05)
         self.assertAlmostEqual(shares["usd_missing_share"], 0.2)
+        # A byte that counts twice is wrong at both ends; so is one in another hour, or of traffic that is not the cluster's.
+        self.assertAlmostEqual(answers.shares([row(a, b, 1100 * 2**30, 5.0)], keys, truth)["wrong_share"], 0.1)
+        self.assertAlmostEqual(answers.shares([{**row(a, b, 100 * 2**30, 1.0), "hour": datetime(*DAY, 10)}], keys, truth)["wrong_share"], 0.1)
+        other = [*keys, (keys[0][0], "cluster", b, a)]
+        self.assertAlmostEqual(answers.shares([{**row(a, b, 100 * 2**30, 1.0), "true_row": 1}], other, truth, by_hour=False)["wrong_share"], 0.2)
+        # `(unknown)`, but in another zone.
+        elsewhere = Label("", "Unknown", "(unknown)", "use2-az3")
+        self.assertAlmostEqual(answers.shares([row(elsewhere, b, 100 * 2**30, 1.0)], keys, truth)["wrong_share"], 0.05)
+        # A name that has lost as many bytes as it has got from another one.
+        two = [keys[0], (keys[0][0], "cluster", wrong, b)]
+        swapped = [row(wrong, b, 10, 0), {**row(replace(unknown, zone=wrong.zone), b, 10, 0), "true_row": 1}]
+        self.assertAlmostEqual(answers.shares(swapped, two, {key: 10 for key in two})["wrong_share"], 0.25)
 
     def test_a_story_has_every_difficulty(self):
         story = Story(1)

@@ -30,6 +30,9 @@ SCHEMA = pyarrow.schema(
     [(column["Name"], _PARQUET.get(column["Name"], pyarrow.string())) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
 )
 
+#: The same with the row of the truth that a record is of, for `answers.measure_exactly`: an index in `Traffic.keys`. No flow log has it.
+SCHEMA_WITH_TRUTH = SCHEMA.append(pyarrow.field("true_row", pyarrow.int64()))
+
 #: The names that the query gives to the traffic path of egress records.
 IN_THE_VPC, INTERNET = "(in or through the VPC)", "(internet gateway)"
 FROM_OUTSIDE = Label("", "Outside", "(outside)", "")
@@ -54,8 +57,18 @@ class Traffic:
     records: dict = field(default_factory=lambda: defaultdict(list))
     truth: dict = field(default_factory=lambda: defaultdict(int))
     listed: dict = field(default_factory=lambda: defaultdict(int))
+    #: The rows of the truth that records are of, in the order of their numbers, and the number of each.
+    keys: list = field(default_factory=list)
+    numbers: dict = field(default_factory=dict)
     #: What AWS bills for crossing zones: bytes by the hour, the resource and the operation of a line of the bill.
     billed: dict = field(default_factory=lambda: defaultdict(int))
+
+    def number_of(self, key):
+        """The number of a row of the truth, which its records carry."""
+        if key not in self.numbers:
+            self.numbers[key] = len(self.keys)
+            self.keys.append(key)
+        return self.numbers[key]
 
     def rows_of(self, first_hour, last_hour):
         """The truth of these hours, as the query's rows: (hour, scope, source, destination, bytes)."""
@@ -74,12 +87,15 @@ class Recorder:
         self.random = random.Random(seed)
         self.late = late
         self.traffic = Traffic()
+        #: The row of the truth that the next records are of. What is logged on the way is of the flow before it.
+        self.true_row = None
 
     def flow(self, source, destination, at, size):
         """`size` bytes from one end to another, whose first packet is sent at `at`."""
         seen_by_source = self._first_seen(at)
         seen_by_destination = self._first_seen(at)
         source_logs, destination_logs = self._logs(source), self._logs(destination)
+        self._is_of(source, destination, seen_by_source if source_logs else seen_by_destination)
         if source_logs:
             self._record("egress", source, destination, seen_by_source, size)
         if destination_logs:
@@ -91,6 +107,10 @@ class Recorder:
         else:
             return  # No interface logged it, so no query can find it.
         self._count(source, destination, seen, size)
+
+    def _is_of(self, source, destination, seen):
+        """The next records are of a flow whose first packet was seen then."""
+        self.true_row = self.traffic.number_of(self.key(source, destination, seen))
 
     def _count(self, source, destination, seen, size):
         for rows, label in ((self.traffic.truth, lambda end: end.label()), (self.traffic.listed, lambda end: self.listed_label(end, seen))):
@@ -108,6 +128,7 @@ class Recorder:
         """Bytes between a pod and a host outside, through a service in the VPC, whose name the host's end has."""
         outwards = isinstance(destination, Outside)
         seen = self._first_seen(at)
+        self._is_of(source if outwards else service, service if outwards else destination, seen)
         if self._logs(source if outwards else destination):
             self._record("egress" if outwards else "ingress", source, destination, seen, size)
             self._count(source if outwards else service, service if outwards else destination, seen, size)
@@ -127,6 +148,7 @@ class Recorder:
     def rejected(self, source, destination, at, size):
         """Packets that the source sends and the destination's security group rejects."""
         seen = self._first_seen(at)
+        self._is_of(source, destination, seen)
         self._record("egress", source, destination, seen, size)
         self._record("ingress", source, destination, seen, size, action="REJECT")
         self._count(source, destination, seen, size)
@@ -185,7 +207,7 @@ class Recorder:
                 dict(
                     interface_id=interface, instance_id=instance, az_id=zone, flow_direction=direction, traffic_path=path, srcaddr=srcaddr,
                     dstaddr=dstaddr, pkt_srcaddr=pkt_srcaddr, pkt_dstaddr=pkt_dstaddr, srcport=32768 + self.random.randrange(1024, 65536) % 28232,
-                    dstport=8080, protocol=6, bytes=part, start=seen, end=seen + self.random.randrange(1, 60), action=action, log_status="OK",
+                    dstport=8080, protocol=6, bytes=part, start=seen, end=seen + self.random.randrange(1, 60), action=action, log_status="OK", true_row=self.true_row,
                 )
             )
 
@@ -200,7 +222,7 @@ def _address(end):
     return end.address if isinstance(end, (Node, Outside, Service)) else end.addresses[0]
 
 
-def write_flow_logs(root, records):
+def write_flow_logs(root, records, schema=SCHEMA):
     """Writes records as flow log files: one folder for each hour of delivery, with one file for each twenty minutes."""
     files = defaultdict(list)
     for delivered, rows in records.items():
@@ -211,7 +233,7 @@ def write_flow_logs(root, records):
         folder = Path(root) / tables.FLOW_LOGS_PREFIX / hour.strftime("year=%Y/month=%m/day=%d/hour=%H")
         folder.mkdir(parents=True, exist_ok=True)
         pyarrow.parquet.write_table(
-            pyarrow.Table.from_pylist(rows, SCHEMA),
+            pyarrow.Table.from_pylist(rows, schema),
             folder / f"123456789012_vpcflowlogs_us-east-2_fl-0123456789abcdef0_{stamp}_0a1b2c3d.log.parquet",
             compression="gzip",
         )

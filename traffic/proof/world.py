@@ -8,7 +8,7 @@ import dataclasses
 import random
 from dataclasses import dataclass
 
-from cluster import REST, ZONES, Builder, seconds, utc
+from cluster import REST, TERMINATED_VISIBLE, ZONES, Builder, seconds, utc
 from kubernetes_services import SERVICES
 from records import Log
 from services import Services, there
@@ -63,6 +63,10 @@ class Scenario:
     services: bool = False
     #: Whether a second cluster is in the VPC, with addresses that pass from one to the other, and pods with addresses of prefixes.
     beside: bool = False
+    #: Whether EC2 describes the instances; and if so, for how long after their end with their tags (EC2 User Guide, "Terminate Amazon EC2
+    #: instances": tags may no longer be visible after a short while).
+    described: bool = True
+    tags_kept: int = TERMINATED_VISIBLE
     #: Flows in a minute.
     flows: int = 40
 
@@ -79,6 +83,8 @@ SCENARIOS = (
     Scenario("skipped", "two nodes whose interfaces skip records in a tenth of the minutes", skipped=0.1),
     Scenario("missing-fields", "a tenth of the records has no instance, a tenth no direction", without_instance=0.1, without_direction=0.1),
     Scenario("no-flow-log", "the subnets of two nodes have no flow log", dark=True),
+    Scenario("not-described", "nodes that live 15 minutes, and EC2 refuses to describe instances", node_life=900, described=False),
+    Scenario("tags-gone", "nodes that live 15 minutes, whose tags are gone half a minute after their end", node_life=900, tags_kept=30),
     Scenario("no-zone-id", "nodes without the label of the zone's ID", without_zone_id=True, dark=True),
     Scenario("internal-ips", "nodes that show their pods' addresses as their own, with pods that live 5 minutes", internal_ips=True, pod_life=300),
     Scenario("multus", "pods with an address on another interface of their node", multus=True),
@@ -111,6 +117,7 @@ class World:
         self._builder = Builder(self.random.getrandbits(32), BEGIN, END)
         self.cluster = self._builder.cluster
         self.cluster.kubernetes_services = SERVICES
+        self.cluster.described_after_end = scenario.tags_kept
         self._populate()
         if scenario.beside:
             self._populate_beside(Builder(self.random.getrandbits(32), BEGIN, END, "batch", self._builder))
@@ -124,14 +131,14 @@ class World:
         beside = [
             dataclasses.replace(other, listings=list(range(FIRST_LISTING + 20, LAST_LISTING, every)), described=True) for other in self.cluster.beside
         ]
-        return dataclasses.replace(self.cluster, listings=list(range(FIRST_LISTING, LAST_LISTING, every)), described=True, beside=beside)
+        return dataclasses.replace(self.cluster, listings=list(range(FIRST_LISTING, LAST_LISTING, every)), described=self.scenario.described, beside=beside)
 
     def _populate(self):
         scenario, builder = self.scenario, self._builder
         self.nodes = [builder.node(zone, zone_id_label=not scenario.without_zone_id) for zone in ZONES for _ in range(2)]
         if scenario.dark:
             self.nodes[0].logged = self.nodes[3].logged = False
-        self.services = Services(builder, ZONES) if scenario.services else None
+        self.services = Services(builder, ZONES, scenario.ipv6) if scenario.services else None
         if self.services:
             builder.cluster.services = there(self.services.all)
         for node in self.nodes:
@@ -257,15 +264,15 @@ class World:
                 log.flow(destination, source, at, 40 + pick(size))
 
     def _with_a_service(self, log, pod, at, size):
-        """Traffic of a pod with a service, or through one, and back.
-
-        The services have IPv4 addresses, so pods with IPv6 addresses do not talk to them.
-        """
-        if ":" in pod.addresses[0]:
-            return
+        """Traffic of a pod with a service, or through one, and back."""
         services, pick = self.services, self.random.randrange
         reply, kind = 40 + pick(size), pick(4)
-        if kind == 0:
+        if ":" in pod.addresses[0]:
+            if services.ipv6:
+                service = services.ipv6[pick(len(services.ipv6))]
+                log.flow(pod, service, at, size)
+                log.flow(service, pod, at, reply)
+        elif kind == 0:
             nat, host = services.nats[pod.node.zone], Outside(f"198.51.100.{100 + pick(9)}", 1)
             log.through(nat, pod, host, at, size)
             log.through(nat, host, pod, at, reply)

@@ -5,7 +5,7 @@
 --                flow logs have stopped
 --   incomplete   fewer records are there than the stored hour was made from (cross_az_inputs): some have expired. Also an hour that is
 --                stored but not in cross_az_inputs, because it was stored before that existed, or its run failed between the two: if it is
---                older than three days, because of younger ones no file has expired
+--                older than four days, because of younger ones no file has expired
 --   unlisted     no listing began within the hour or the hour after it, or fewer did than the stored hour was made from; or none of a cluster
 --                that had been there before: it had been listed, or has rows in one of the 30 days before. A cluster that is new has neither,
 --                and one that is no longer asked for needs no listing. Nor does one that the stored hour was made without
@@ -26,7 +26,7 @@
 -- Parameters, replaced in the text before it runs
 --   :until     the end of the last window, a full hour in UTC, such as 2026-05-04 12:00:00
 --   :clusters  the clusters that are listed, as a list of SQL
---   :windows   how many windows, from 1 to 16
+--   :windows   how many windows, from 1 to 24
 --   :reach     the hours of all windows: three times :windows
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. It mentions flow_logs once and reads three of its
@@ -38,7 +38,8 @@ hours AS (
     CAST(TIMESTAMP ':until' - (3 * w.earlier + n.ago) * INTERVAL '1' HOUR AS timestamp(6)) AS hour,
     CAST(TIMESTAMP ':until' - 3 * w.earlier * INTERVAL '1' HOUR AS timestamp(6)) AS until,
     w.earlier, n.ago
-  FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15)) AS w (earlier)
+  FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15), (16), (17), (18), (19), (20), (21), (22), (23))
+    AS w (earlier)
   CROSS JOIN (VALUES (0), (1), (2), (3)) AS n (ago)
   WHERE w.earlier < :windows AND (n.ago > 0 OR w.earlier = 0)
 ),
@@ -54,6 +55,7 @@ flows AS (
     AND month IN (substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR AS varchar), 6, 2),
                   substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 6, 2))
     AND day IN (substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR AS varchar), 9, 2),
+                substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR + INTERVAL '24' HOUR AS varchar), 9, 2),
                 substr(CAST(greatest(TIMESTAMP ':until' - INTERVAL '24' HOUR, TIMESTAMP ':until' - INTERVAL ':reach' HOUR) AS varchar), 9, 2),
                 substr(CAST(TIMESTAMP ':until' AS varchar), 9, 2),
                 substr(CAST(TIMESTAMP ':until' + INTERVAL '24' HOUR AS varchar), 9, 2),
@@ -137,7 +139,7 @@ judged AS (
       WHEN coalesce(f.records, 0) = 0 AND (m.hour IS NOT NULL OR t.hour IS NOT NULL OR h.ago = 1 AND :windows = 1) THEN 'missing'
       WHEN coalesce(f.records, 0) = 0 THEN 'nothing'
       WHEN f.records < m.records THEN 'incomplete'
-      WHEN m.hour IS NULL AND t.hour IS NOT NULL AND h.hour < CAST(current_timestamp AS timestamp) - INTERVAL '3' DAY THEN 'incomplete'
+      WHEN m.hour IS NULL AND t.hour IS NOT NULL AND h.hour < CAST(current_timestamp AS timestamp) - INTERVAL '4' DAY THEN 'incomplete'
       WHEN coalesce(l.listings, 0) = 0 OR l.listings < m.listings OR k.cluster IS NOT NULL THEN 'unlisted'
       WHEN :windows > 1 AND f.records = m.records THEN 'settled'
       ELSE 'ready'

@@ -9,6 +9,7 @@
 -- Parameters, replaced in the text before it runs
 --   :until        the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
 --   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another, such as 0.01
+--   :interval     the longest aggregation interval of the flow logs in seconds, 60 or 600
 --   :free_kinds   the kinds of services with which traffic across zones costs nothing, as a list of SQL
 --   :half_kinds   the kinds of services with which only the cluster's end pays, as a list of SQL
 --
@@ -18,7 +19,8 @@
 --     `holders_in_time` cannot overlap, so no join multiplies a byte.
 --   * A pod with hostNetwork holds no address. Its node does, and is a group of its own.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
---   * A record counts only if the interface of one of its two ends made it: a node's, a pod's or a service's. A record of a NAT gateway or a
+--   * A record counts only if the interface of one of its two ends made it: a node's, a pod's, a service's, or that of an instance which no listing
+--     shows. A record of a NAT gateway or a
 --     load balancer between the ends repeats the same bytes. `instance_id` tells, or the interface; for a pod's own interface without an instance, its address tells.
 --   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. What the destination's interface
 --     has more is added, for each pair of addresses and each hour: the source's interface has no flow log, or its records were skipped.
@@ -30,8 +32,8 @@
 --   * An address has one holder among all clusters that are listed, and its name has the holder's cluster. Which cluster an `(unknown)` address
 --     belongs to, the node tells that logged it; else it is told only if no other cluster has the address in these hours.
 --   * An address outside that EC2 shows at an interface of the VPC has the name of the service. If an interface in the middle logs packets
---     between the cluster and an address that nobody has, such as a NAT gateway's, its service is the other end. An address that a node or a
---     pod has in these hours is never a service's.
+--     between the cluster and an address that nobody has, such as a NAT gateway's, its service is the other end. While
+--     such a service has an address, a pod that is listed with it is in an overlay network.
 --   * Crossing zones to a service costs at both ends, at the cluster's end, or nothing: its kind says which.
 --   * A reply is a flow of its own, in its own direction.
 --   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses.
@@ -67,7 +69,7 @@ listings AS (
   SELECT cluster, seen_s, lead(seen_s) OVER (PARTITION BY cluster ORDER BY seen_s) AS next_seen_s
   FROM (
     SELECT DISTINCT c.cluster, l.seen_s
-    FROM lines AS l
+    FROM (SELECT DISTINCT cluster, seen_s FROM lines) AS l
     CROSS JOIN UNNEST(ARRAY[l.cluster, '']) AS c (cluster)
   ) AS runs
 ),
@@ -78,12 +80,23 @@ zones AS (
   WHERE kind IN ('node', 'instance')
   GROUP BY az
 ),
-ip_lines AS (
-  -- A row for each address of a line, and one without an address. A service is of no cluster. An IPv6 address can be written in several ways. Here it has eight groups
-  -- of four digits.
+folded AS (
+  -- The lines of a pod or an interface that say the same are one, from the first listing to the last: what is listed twice is listed in between.
+  -- The lines of nodes and instances stay, so that a pod finds its node of the same listing. A service is of no cluster.
   SELECT
-    CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase,
-    group_kind, group_name, interface_id, start_s, network_s, end_s, seen_s,
+    kind, CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, phase,
+    group_kind, group_name, interface_id, start_s, network_s, end_s, min(seen_s) AS first_s, max(seen_s) AS last_s
+  FROM lines
+  GROUP BY
+    kind, CASE kind WHEN 'interface' THEN '' ELSE cluster END, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, phase,
+    group_kind, group_name, interface_id, start_s, network_s, end_s, CASE WHEN kind IN ('node', 'instance') THEN seen_s END
+),
+ip_lines AS (
+  -- A row for each address of a line, and one without an address for each instance. An IPv6 address can be written in several ways. Here it has eight
+  -- groups of four digits.
+  SELECT
+    cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase, group_kind, group_name, interface_id, start_s, network_s,
+    end_s, first_s, last_s,
     CASE WHEN ip_groups IS NULL THEN ip
       ELSE lpad(split_part(ip_groups, ':', 1), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 2), 4, '0') || ':'
       || lpad(split_part(ip_groups, ':', 3), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 4), 4, '0') || ':'
@@ -96,8 +109,8 @@ ip_lines AS (
       CASE WHEN strpos(a.ip, ':') > 0 THEN
         replace(lower(a.ip), '::', ':' || substr('0:0:0:0:0:0:0', 1, 15 - 2 * (length(a.ip) - length(replace(a.ip, ':', '')))) || ':')
       END AS ip_groups
-    FROM lines AS l
-    CROSS JOIN UNNEST(coalesce(l.ips, ARRAY[CAST(NULL AS varchar)]) || ARRAY[CAST(NULL AS varchar)]) AS a (ip)
+    FROM folded AS l
+    CROSS JOIN UNNEST(CASE WHEN l.kind IN ('node', 'instance') THEN coalesce(l.ips, ARRAY[CAST(NULL AS varchar)]) || ARRAY[CAST(NULL AS varchar)] ELSE l.ips END) AS a (ip)
   ) AS unnested
 ),
 instances AS (
@@ -127,43 +140,53 @@ addresses AS (
   -- What is an instance that a cluster has is no service, though the listings of the other clusters show its interfaces. `held_s` is the time
   -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone.
   SELECT
-    p.kind = 'interface' AS is_service, p.ip, p.uid, p.cluster,
+    p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
     p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
     n.instance_id, p.interface_id,
-    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.seen_s,
-    CASE WHEN p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.seen_s END AS listed_s,
+    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.first_s,
+    coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
     CASE WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
-      ELSE p.seen_s END AS held_s
+      ELSE coalesce(n.seen_s, p.last_s) END AS held_s
   FROM ip_lines AS p
   -- The node is from the same listing, and older than the pod: a node's name comes from its address, and the next instance with the address
   -- has the same name. The pod may be listed longer than its node.
-  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s = p.seen_s AND n.start_s <= p.start_s
-  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = p.seen_s
+  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s BETWEEN p.first_s AND p.last_s
+    AND n.start_s <= p.start_s
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = n.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
   LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
   WHERE (p.kind = 'pod' AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
   UNION ALL
-  -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts.
+  -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
+  -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_service, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
-    CAST(NULL AS bigint) AS network_s, o.end_s, n.seen_s, n.seen_s AS listed_s,
-    CASE WHEN n.kind = 'node' OR n.phase = 'running' THEN n.seen_s END AS held_s
+    CAST(NULL AS bigint) AS network_s, o.end_s, n.first_s, n.last_s AS seen_s, n.last_s AS listed_s,
+    CASE WHEN n.kind = 'node' OR n.phase = 'running' THEN n.last_s END AS held_s
   FROM ip_lines AS n
-  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.last_s
   LEFT JOIN instances AS o ON o.instance_id = n.instance_id
   LEFT JOIN zones AS z ON z.az = n.az
-  WHERE n.ip IS NOT NULL AND (n.kind = 'instance' OR n.kind = 'node' AND i.instance_id IS NULL)
+  WHERE n.ip IS NOT NULL AND (
+    n.kind = 'instance'
+    OR n.kind = 'node' AND i.instance_id IS NULL AND n.name NOT LIKE 'fargate-%' AND (n.instance_id IS NULL OR n.ip IN (o.own_ip, o.own_ip_2)))
 ),
 holders AS (
-  -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface may be a pod's own, as on
-  -- Fargate: a service has an address only if nothing of the clusters has it in these hours.
+  -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
+  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. What is listed with
+  -- an address while a service has it is in an overlay network: no packet in the VPC has its address.
   SELECT
     h.cluster,
     min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) AS in_one_cluster,
-    h.is_service, NOT h.is_service OR bool_and(h.is_service) OVER (PARTITION BY h.ip) AS counts,
+    h.is_service,
+    CASE
+      WHEN h.is_recognised THEN true
+      WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)
+      ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
+    END AS counts,
     h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
     -- greatest and least mean different things in the two engines if a value is null.
     CASE WHEN o.end_s <= h.listed_s AND o.end_s > coalesce(h.held_s, 0) THEN o.end_s
@@ -171,14 +194,19 @@ holders AS (
       ELSE coalesce(h.held_s, 0) END AS held_s
   FROM (
     SELECT
-      is_service, ip, uid, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
-      max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
-      max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
-      max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
-      coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(seen_s)) AS sure_s, max(end_s) AS end_s,
-      max(held_s) AS held_s, max(listed_s) AS listed_s
-    FROM addresses
-    GROUP BY is_service, ip, uid
+      *, min(CASE WHEN is_recognised THEN begin_s END) OVER (PARTITION BY ip) AS service_from_s,
+      max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
+    FROM (
+      SELECT
+        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+        max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
+        max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
+        max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
+        coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(first_s)) AS sure_s, max(end_s) AS end_s,
+        max(held_s) AS held_s, max(listed_s) AS listed_s
+      FROM addresses
+      GROUP BY is_service, ip, uid
+    ) AS a
   ) AS h
   LEFT JOIN instances AS o ON o.instance_id = h.instance_id
 ),
@@ -201,29 +229,35 @@ spans AS (
 holders_in_time AS (
   -- Three rows for each span: known, and unknown before and after it. They end where the next span begins, so that an address has one
   -- holder at any time. Between two holders on one instance, the address stays there. Before and after a service, the address is outside.
+  -- `no` and `uid_no` stand for a holder below: numbers take less time to compare than names.
   SELECT
-    -- What a node's records tell of it holds before and after as well.
-    ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
-    CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
-    part = '' AS is_known, is_service,
-    instance_id, interface_id, az, az_id,
-    CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
-    CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
-      ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
+    ip, dense_rank() OVER (ORDER BY ip, uid) AS uid_no, dense_rank() OVER (ORDER BY ip, uid, who) AS no, who, is_known, is_service,
+    instance_id, interface_id, az, az_id, from_s, until_s
   FROM (
     SELECT
-      is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
-      least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
-      gone_s,
-      coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
-      coalesce(lead(instance_id) OVER ip_in_time = instance_id, false) AS stays,
-      coalesce(max(until_s) OVER (PARTITION BY ip ORDER BY begin_s, uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), begin_s)
-        AS earlier_until_s
-    FROM spans
-    WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
-  ) AS s
-  CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
-  WHERE part = '' OR NOT is_service
+      -- What a node's records tell of it holds before and after as well.
+      ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
+      CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
+      part = '' AS is_known, is_service,
+      instance_id, interface_id, az, az_id,
+      CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
+      CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
+        ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
+    FROM (
+      SELECT
+        is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
+        least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
+        gone_s,
+        coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
+        coalesce(lead(instance_id) OVER ip_in_time = instance_id, false) AS stays,
+        coalesce(max(until_s) OVER (PARTITION BY ip ORDER BY begin_s, uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), begin_s)
+          AS earlier_until_s
+      FROM spans
+      WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
+    ) AS s
+    CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
+    WHERE part = '' OR NOT is_service
+  ) AS held
 ),
 flows AS (
   SELECT
@@ -256,10 +290,12 @@ flows AS (
          OR TIMESTAMP ':until' < CAST(current_timestamp AS timestamp) - INTERVAL '3' HOUR)
     AND year || '-' || month || '-' || day || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 13)
                                                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 13)
-    -- Ten minutes more at both ends: the two records of one flow may be on two sides of the full hour.
-    AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - 11400
-    AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 600
+    -- Twelve minutes more at both ends: the two records of one flow may be on two sides of the full hour.
+    AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - 11520
+    AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 720
     AND log_status = 'OK' AND action = 'ACCEPT'
+    -- A flow log that was there already may lack a field. Without these, nothing counts.
+    AND pkt_srcaddr IS NOT NULL AND pkt_dstaddr IS NOT NULL AND bytes IS NOT NULL
 ),
 records AS (
   SELECT
@@ -284,9 +320,9 @@ placed AS (
   SELECT
     r.start - mod(r.start, 3600) AS hour_s, r.start, r."end", r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
     r.interface_id, r.instance_id, r.service, r.az_id, r.first_of_source, r.first_of_destination,
-    s.uid AS src_uid, s.who AS src_who, s.is_known AS src_known, s.instance_id AS src_instance_id, s.interface_id AS src_interface_id,
+    s.no AS src_no, s.uid_no AS src_uid_no, s.who AS src_who, s.is_known AS src_known, s.instance_id AS src_instance_id, s.interface_id AS src_interface_id,
     s.az AS src_az, s.az_id AS src_az_id,
-    d.uid AS dst_uid, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
+    d.no AS dst_no, d.uid_no AS dst_uid_no, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
     d.az AS dst_az, d.az_id AS dst_az_id,
     coalesce(s.is_service, false) AS src_is_service, coalesce(d.is_service, false) AS dst_is_service,
     n.instance_id IS NOT NULL AS at_a_node, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
@@ -297,8 +333,8 @@ placed AS (
       WHEN d.instance_id = r.instance_id THEN false
       WHEN n.instance_id IS NOT NULL AND d.is_service THEN true
       WHEN n.instance_id IS NOT NULL AND s.is_service THEN false
-      WHEN s.uid IS NULL AND d.instance_id <> r.instance_id THEN true
-      WHEN d.uid IS NULL AND s.instance_id <> r.instance_id THEN false
+      WHEN s.no IS NULL AND d.instance_id <> r.instance_id THEN true
+      WHEN d.no IS NULL AND s.instance_id <> r.instance_id THEN false
       WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
       WHEN NOT r.first_of_destination THEN false
     END) AS at_source
@@ -308,15 +344,20 @@ placed AS (
   LEFT JOIN instances AS n ON n.instance_id = r.instance_id
 ),
 made AS (
-  -- Whether a record was made at an end of the traffic: at a node, at a pod's own interface, or at a service. What a service logs counts only
-  -- with addresses that may be private: an internet-facing load balancer may have millions of clients, and none of them is the cluster's.
+  -- Whether a record was made at an end of the traffic: at a node, at a pod's own interface, at a service, or at an instance of which nothing is
+  -- known. What a service logs counts only with the cluster's addresses, and with those that may be private: an internet-facing load balancer may
+  -- have millions of clients, and none of them is the cluster's.
   SELECT
     *,
     coalesce(at_source IS NOT NULL
     AND (at_a_node
          OR instance_id IS NULL AND CASE
-           WHEN at_source THEN first_of_source AND src_uid IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND dst_may_be_private)
-           ELSE first_of_destination AND dst_uid IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND src_may_be_private) END)
+           WHEN at_source THEN first_of_source AND src_no IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND (dst_no IS NOT NULL OR dst_may_be_private))
+           ELSE first_of_destination AND dst_no IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private)) END
+         -- An instance that no listing has as a node, and that EC2 does not describe, at an address that nobody has.
+         OR instance_id IS NOT NULL AND CASE
+           WHEN at_source THEN src_no IS NULL AND dst_no IS NOT NULL AND NOT dst_is_service
+           ELSE dst_no IS NULL AND src_no IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
     AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
   FROM (
@@ -333,46 +374,85 @@ ends AS (
   SELECT
     hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
     CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
-    src_uid, src_who, src_az, src_az_id, src_is_service, dst_uid, dst_who, dst_az, dst_az_id, dst_is_service,
+    src_no, src_uid_no, src_who, src_az, src_az_id, dst_no, dst_uid_no, dst_who, dst_az, dst_az_id,
     CASE WHEN NOT at_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
-    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder. The
-    -- node's own address is the node's as long as the instance exists.
+    -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
+    -- The node's own address is the node's as long as the instance exists.
     CASE
       WHEN NOT at_an_end THEN NULL
-      WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN src_who
-      WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN dst_who
-      WHEN is_node AND CASE WHEN at_source THEN pkt_srcaddr ELSE pkt_dstaddr END IN (own_ip, own_ip_2) THEN node_cluster || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
-      WHEN NOT is_node THEN node_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
-      ELSE coalesce(node_cluster, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
-    END AS own_who,
+      WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN 'holder'
+      WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN 'holder'
+      WHEN is_node AND CASE WHEN at_source THEN pkt_srcaddr ELSE pkt_dstaddr END IN (own_ip, own_ip_2) THEN 'node'
+      WHEN NOT at_a_node AND CASE WHEN at_source THEN src_no ELSE dst_no END IS NULL THEN 'instance'
+      WHEN NOT is_node THEN 'unlisted'
+      ELSE 'unknown'
+    END AS own,
+    node_cluster, instance_id,
     CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) END AS own_az,
     CASE WHEN at_an_end THEN
       coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
   FROM made
   WHERE at_an_end
-    OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_uid IS NULL OR dst_uid IS NULL)
+    OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
 pairs AS (
   SELECT
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, src_is_service, dst_who, dst_az, dst_az_id,
-    dst_is_service, own_who, service, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
-    CASE WHEN at_source AND NOT src_is_service THEN split_part(own_who, chr(31), 1) END AS src_own_cluster,
-    CASE WHEN NOT at_source AND NOT dst_is_service THEN split_part(own_who, chr(31), 1) END AS dst_own_cluster,
+    -- How many hours before the end of the window the hour begins.
+    CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, service,
+    arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
+    arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
     max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
-    -- The bytes that the other end may have logged in the hour before, or in the hour after.
-    CAST(sum(CASE WHEN start < hour_s + 120 THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
+    -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
+    -- minute.
+    CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, src_is_service, dst_who, dst_az, dst_az_id,
-    dst_is_service, own_who, service
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, service
+),
+by_flow AS (
+  -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
+  -- other end may have logged in it.
+  SELECT
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service,
+    arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
+    arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id,
+    sum(CASE ago WHEN 3 THEN bytes END) AS bytes_3, sum(CASE ago WHEN 2 THEN bytes END) AS bytes_2, sum(CASE ago WHEN 1 THEN bytes END) AS bytes_1,
+    max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
+    max(CASE ago WHEN 1 THEN traffic_path END) AS path_1,
+    sum(CASE ago WHEN 4 THEN last_bytes WHEN 2 THEN first_bytes END) AS around_3,
+    sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
+    sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
+  FROM pairs
+  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service
+),
+flow_names AS (
+  SELECT
+    *, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
+    CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster,
+    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster
+  FROM (
+    SELECT
+      *,
+      CASE own
+        WHEN 'holder' THEN CASE WHEN at_source THEN src_who ELSE dst_who END
+        WHEN 'node' THEN own_of || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
+        WHEN 'instance' THEN chr(31) || chr(31) || 'Instance' || chr(31) || own_of
+        WHEN 'unlisted' THEN own_of || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
+        WHEN 'unknown'
+          THEN coalesce(own_of, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
+      END AS own_who
+    FROM by_flow
+  ) AS f
 ),
 joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
-    hour_s, at_source, bytes, traffic_path, src_is_service, dst_is_service,
+    at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
     min(service) OVER whole_pair AS first_service, max(service) OVER whole_pair AS last_service,
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
@@ -384,10 +464,10 @@ joined AS (
           WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)') END AS src_who,
     CASE WHEN at_source THEN own_az
       ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
-        max(CASE WHEN at_source AND NOT src_is_service THEN own_az END) OVER whole_pair) END AS src_az,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair) END AS src_az,
     CASE WHEN at_source THEN own_az_id
       ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
-        max(CASE WHEN at_source AND NOT src_is_service THEN own_az_id END) OVER whole_pair) END AS src_az_id,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair) END AS src_az_id,
     CASE WHEN at_source
       THEN coalesce(
         CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
@@ -399,33 +479,46 @@ joined AS (
       ELSE own_who END AS dst_who,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
-        max(CASE WHEN NOT at_source AND NOT dst_is_service THEN own_az END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair)
       ELSE own_az END AS dst_az,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
-        max(CASE WHEN NOT at_source AND NOT dst_is_service THEN own_az_id END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair)
       ELSE own_az_id END AS dst_az_id,
-    -- What the destination logged in this hour, and what the source did. A record of the source that is near the hour's ends may be of the
+    -- What the destination logged in each hour, and what the source did. A record of the source that is near the hour's ends may be of the
     -- same bytes as one of the destination on the other side.
-    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes END) OVER this_hour AS double) AS at_destination_bytes,
-    CAST(sum(CASE WHEN at_source THEN bytes ELSE 0 END) OVER this_hour
-      + coalesce(sum(CASE WHEN at_source THEN last_bytes END) OVER (before_and_after RANGE BETWEEN 3600 PRECEDING AND 3600 PRECEDING), 0)
-      + coalesce(sum(CASE WHEN at_source THEN first_bytes END) OVER (before_and_after RANGE BETWEEN 3600 FOLLOWING AND 3600 FOLLOWING), 0)
-      AS double) AS at_source_bytes
-  FROM pairs
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_3 END) OVER whole_pair AS double) AS at_destination_3,
+    CAST(coalesce(sum(CASE WHEN at_source THEN bytes_3 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_3 END) OVER whole_pair, 0)
+      AS double) AS at_source_3,
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_2 END) OVER whole_pair AS double) AS at_destination_2,
+    CAST(coalesce(sum(CASE WHEN at_source THEN bytes_2 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_2 END) OVER whole_pair, 0)
+      AS double) AS at_source_2,
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_1 END) OVER whole_pair AS double) AS at_destination_1,
+    CAST(coalesce(sum(CASE WHEN at_source THEN bytes_1 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_1 END) OVER whole_pair, 0)
+      AS double) AS at_source_1
+  FROM flow_names
   WINDOW
-    flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid),
-    before_and_after AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s),
-    this_hour AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s RANGE BETWEEN CURRENT ROW AND CURRENT ROW),
-    whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid_no, dst_uid_no),
+    whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
+),
+by_hour AS (
+  SELECT
+    n.ago, at_source, first_service, last_service, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
+    CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END AS bytes,
+    CASE n.ago WHEN 3 THEN path_3 WHEN 2 THEN path_2 ELSE path_1 END AS traffic_path,
+    CASE n.ago WHEN 3 THEN at_destination_3 WHEN 2 THEN at_destination_2 ELSE at_destination_1 END AS at_destination_bytes,
+    CASE n.ago WHEN 3 THEN at_source_3 WHEN 2 THEN at_source_2 ELSE at_source_1 END AS at_source_bytes
+  FROM joined
+  CROSS JOIN (VALUES (3), (2), (1)) AS n (ago)
+  WHERE at_source IS NOT NULL AND CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END IS NOT NULL
 ),
 named AS (
   -- An end outside that is not known has the name and the zone of the service in between, if these are always the same.
   SELECT
-    hour_s, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
+    ago, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
     CASE
-      WHEN src_who IS NULL OR src_is_service THEN 'ingress'
-      WHEN dst_who IS NULL OR dst_is_service THEN 'egress'
+      WHEN coalesce(src_is_outside, true) THEN 'ingress'
+      WHEN coalesce(dst_is_outside, true) THEN 'egress'
       WHEN split_part(src_who, chr(31), 1) = split_part(dst_who, chr(31), 1) AND split_part(src_who, chr(31), 1) <> '(unknown)' THEN 'cluster'
       ELSE 'clusters'
     END AS scope,
@@ -434,18 +527,19 @@ named AS (
   FROM (
     SELECT
       *,
+      -- A service is of no cluster. Null: nobody is known.
+      split_part(src_who, chr(31), 1) = '' AS src_is_outside, split_part(dst_who, chr(31), 1) = '' AS dst_is_outside,
       CASE WHEN split_part(first_service, chr(31), 3) = split_part(last_service, chr(31), 3) AND split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)
         THEN chr(31) || chr(31) || split_part(first_service, chr(31), 3) || chr(31) || split_part(first_service, chr(31), 4) END AS service,
       CASE WHEN first_service = last_service THEN nullif(split_part(first_service, chr(31), 5), '') END AS service_az_id
-    FROM joined
-    WHERE at_source IS NOT NULL
+    FROM by_hour
   ) AS j
   -- Traffic between a service and an address outside is not a cluster's.
-  WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)
+  WHERE NOT src_is_outside OR NOT dst_is_outside
 ),
 counted AS (
   SELECT
-    CAST(TIMESTAMP '1970-01-01 00:00:00' + hour_s * INTERVAL '1' SECOND AS timestamp(6)) AS hour,
+    CAST(TIMESTAMP ':until' - ago * INTERVAL '1' HOUR AS timestamp(6)) AS hour,
     -- The source's records count. Of the destination's count the bytes that the source did not log.
     CASE WHEN at_source THEN bytes
       ELSE CAST(floor(bytes * ((at_destination_bytes - at_source_bytes) / at_destination_bytes)) AS bigint) END AS bytes,
@@ -481,7 +575,6 @@ totals AS (
     split_part(dst_who, chr(31), 3) AS dst_group_kind, split_part(dst_who, chr(31), 4) AS dst_group, dst_az_id,
     bool_or(cross_az) AS cross_az, CAST(sum(bytes) AS bigint) AS bytes
   FROM counted
-  WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'
   GROUP BY hour, scope, src_who, src_az_id, dst_who, dst_az_id
 )
 SELECT

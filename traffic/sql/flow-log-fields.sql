@@ -1,5 +1,7 @@
 -- For flow logs that you made yourself: which of the fields that are read are in the records that were delivered in the last 24
--- hours, and what is lost without each. A field that the flow log's format lacks is null in the table. A dash is no value.
+-- hours, and what is lost without each. A field that the flow log's format lacks is null in the table. A dash is no value. And whether the
+-- records are longer than the aggregation interval that the table is made for: `aggregation interval` has the share of those that are not.
+--   :interval   that interval in seconds, 60 or 600
 WITH
 totals AS (
   SELECT
@@ -10,7 +12,9 @@ totals AS (
     count(nullif(az_id, '-')) AS az_id_values, count(nullif(flow_direction, '-')) AS flow_direction_values, count(traffic_path) AS traffic_path_values,
     count(nullif(srcaddr, '-')) AS srcaddr_values, count(nullif(dstaddr, '-')) AS dstaddr_values,
     count(nullif(pkt_srcaddr, '-')) AS pkt_srcaddr_values, count(nullif(pkt_dstaddr, '-')) AS pkt_dstaddr_values,
-    count(srcport) AS srcport_values, count(dstport) AS dstport_values, count(protocol) AS protocol_values
+    count(srcport) AS srcport_values, count(dstport) AS dstport_values, count(protocol) AS protocol_values,
+    -- The times of a record may be late by a minute.
+    count(CASE WHEN "end" - start <= 60 + :interval THEN 1 END) AS interval_values
   FROM flow_logs
   -- If the format lacks log_status, all records are here, so that the other fields have their shares.
   WHERE coalesce(log_status, 'OK') = 'OK'
@@ -30,11 +34,12 @@ fields AS (
       WHEN 'flow-direction' THEN flow_direction_values WHEN 'traffic-path' THEN traffic_path_values
       WHEN 'srcaddr' THEN srcaddr_values WHEN 'dstaddr' THEN dstaddr_values
       WHEN 'pkt-srcaddr' THEN pkt_srcaddr_values WHEN 'pkt-dstaddr' THEN pkt_dstaddr_values
-      WHEN 'srcport' THEN srcport_values WHEN 'dstport' THEN dstport_values ELSE protocol_values
+      WHEN 'srcport' THEN srcport_values WHEN 'dstport' THEN dstport_values WHEN 'protocol' THEN protocol_values
+      ELSE interval_values
     END AS found
   FROM totals AS t
   CROSS JOIN (VALUES
-    ('start', 'nothing is counted'), ('end', 'nothing is counted'), ('bytes', 'nothing is counted'), ('action', 'nothing is counted'),
+    ('start', 'nothing is counted'), ('end', 'bytes near a full hour may count twice'), ('bytes', 'nothing is counted'), ('action', 'nothing is counted'),
     ('log-status', 'nothing is counted'), ('interface-id', 'nothing is counted'),
     ('pkt-srcaddr', 'nothing is counted: with srcaddr alone, pods are their node'), ('pkt-dstaddr', 'nothing is counted: with dstaddr alone, pods are their node'),
     ('srcaddr', 'pods with an interface of their own are missing, and services that log'), ('dstaddr', 'pods with an interface of their own are missing, and services that log'),
@@ -42,11 +47,12 @@ fields AS (
     ('flow-direction', 'the instance and the addresses tell the direction; where they do not, the record is missing'),
     ('az-id', 'nodes without the label of the zone''s ID have the zone''s name; NAT gateways have no zone'),
     ('srcport', 'ports tells none'), ('dstport', 'ports tells none'), ('protocol', 'ports tells none'),
-    ('traffic-path', 'traffic that leaves the VPC has no path; it is only for egress, so about half of the records lack it anyway')
+    ('traffic-path', 'traffic that leaves the VPC has no path; it is only for egress, so about half of the records lack it anyway'),
+    ('aggregation interval', 'bytes near a full hour may count twice: set flowLogsIntervalMinutes to 10')
   ) AS f (field, without)
 )
 SELECT
   field, CAST(records AS bigint) AS records, round(CAST(found AS double) / nullif(records, 0), 4) AS share_with_a_value,
-  CASE WHEN records = 0 THEN 'no records' WHEN found = 0 THEN without ELSE '' END AS lost
+  CASE WHEN records = 0 THEN 'no records' WHEN found = 0 OR field = 'aggregation interval' AND found < records THEN without ELSE '' END AS lost
 FROM fields
 ORDER BY share_with_a_value, field

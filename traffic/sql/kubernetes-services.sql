@@ -10,7 +10,8 @@ services AS (
   SELECT
     l.cluster, l.namespace, l.name, l.service_type, l.headless, l.ports, l.traffic_distribution, l.internal_traffic_policy, l.topology_mode,
     l.selected_groups, l.namespace || chr(31) || split_part(g.selected, '/', 1) || chr(31) || split_part(g.selected, '/', 2) AS who,
-    count(*) OVER (PARTITION BY l.cluster, l.namespace, g.selected) AS services
+    count(*) OVER (PARTITION BY l.cluster, l.namespace, g.selected) AS services,
+    min(l.cluster) OVER () = max(l.cluster) OVER () AS in_the_only_cluster
   FROM (
     SELECT *, rank() OVER (PARTITION BY cluster ORDER BY observed_at DESC) AS age_rank
     FROM pods
@@ -23,7 +24,7 @@ services AS (
 ),
 received AS (
   SELECT
-    cluster, dst_namespace || chr(31) || dst_group_kind || chr(31) || dst_group AS who, sum(bytes) AS bytes,
+    coalesce(cluster, '') AS cluster, dst_namespace || chr(31) || dst_group_kind || chr(31) || dst_group AS who, sum(bytes) AS bytes,
     sum(CASE WHEN cross_az THEN bytes ELSE 0 END) AS cross_az_bytes, sum(usd_out + usd_in) AS usd
   FROM cross_az_traffic
   WHERE scope = 'cluster' AND hour >= :from AND hour < :to AND ':cluster' IN ('(all)', cluster)
@@ -31,11 +32,12 @@ received AS (
 )
 SELECT
   s.cluster, s.namespace, s.name AS service, s.service_type AS type, s.ports, s.traffic_distribution, s.internal_traffic_policy, s.topology_mode, s.headless,
-  s.selected_groups, sum(CASE WHEN s.services > 1 THEN 1 ELSE 0 END) AS shared_groups,
+  s.selected_groups, count(DISTINCT CASE WHEN s.services > 1 THEN s.who END) AS shared_groups,
   CAST(sum(coalesce(r.bytes, 0)) AS bigint) AS bytes, CAST(sum(coalesce(r.cross_az_bytes, 0)) AS bigint) AS cross_az_bytes,
   round(sum(coalesce(r.usd, 0)), 4) AS usd
 FROM services AS s
-LEFT JOIN received AS r ON r.cluster = s.cluster AND r.who = s.who
+-- Rows from before the table had clusters are of the only one, if there still is one only.
+LEFT JOIN received AS r ON r.who = s.who AND (r.cluster = s.cluster OR r.cluster = '' AND s.in_the_only_cluster)
 GROUP BY
   s.cluster, s.namespace, s.name, s.service_type, s.ports, s.traffic_distribution, s.internal_traffic_policy, s.topology_mode, s.headless, s.selected_groups
 ORDER BY usd DESC, s.cluster, s.namespace, s.name

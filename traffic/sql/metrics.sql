@@ -2,7 +2,8 @@
 -- Zones, the bytes that did not, the cost, and the :pairs pairs of groups with the most bytes across zones. And of a run at the present,
 -- with the time of the run, for alarms: how many records it read of the last hour, how old the newest record is, the share of bytes with
 -- an `(unknown)` end, and the cost of the 24 hours before :until. The records are those of all clusters. What two clusters send to each other
--- is of the sender's, and only in the share and in the cost.
+-- is of the sender's, and only in the share and in the cost; if the sender's is not known, of the receiver's. What is of no known cluster, or was
+-- stored before the table had clusters, is of the first one.
 --
 -- A row is a datum of PutMetricData. The value of an hour is the sum of the hour. A later run puts the same value again, or a larger one if
 -- late files have arrived: use the statistic Maximum. An hour without traffic has zeros, so that a graph has no gap. An hour that is too
@@ -20,7 +21,12 @@
 WITH
 last_day AS (
   SELECT
-    cluster, hour, scope, cross_az, bytes, usd_out + usd_in AS usd, src_group_kind = 'Unknown' OR dst_group_kind = 'Unknown' AS is_unknown,
+    CASE
+      WHEN cluster IS NULL OR cluster = '(unknown)' AND peer_cluster NOT IN (:clusters) THEN ARRAY[:clusters][1]
+      WHEN cluster = '(unknown)' THEN peer_cluster
+      ELSE cluster
+    END AS cluster,
+    hour, scope, cross_az, bytes, usd_out + usd_in AS usd, src_group_kind = 'Unknown' OR dst_group_kind = 'Unknown' AS is_unknown,
     CASE WHEN src_namespace = '' THEN src_group ELSE src_namespace || '/' || src_group END AS source,
     CASE WHEN dst_namespace = '' THEN dst_group ELSE dst_namespace || '/' || dst_group END AS destination,
     hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AS in_window

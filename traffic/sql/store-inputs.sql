@@ -4,7 +4,7 @@
 --
 -- If this fails, the hours are stored, but the table has the older numbers or none. For two days the next runs store them again, with the
 -- numbers. Until then an hour could be replaced from fewer records than it was made from, but its files do not expire that early. An hour
--- that no run stores again keeps the older numbers. One without any is kept as it is from the age of three days.
+-- that no run stores again keeps the older numbers. One without any is kept as it is from the age of four days.
 --
 -- For Athena (engine version 3), where MERGE needs an Iceberg table.
 --   :inputs   the hours, each as (hour, records, listings, skipped): the column `inputs` of check-inputs.sql

@@ -67,7 +67,8 @@ services AS (
       WHEN l.topology_mode IN ('Auto', 'auto') THEN 'annotated'
       WHEN l.traffic_distribution IS NOT NULL THEN 'set'
       ELSE 'not set'
-    END AS state
+    END AS state,
+    min(l.cluster) OVER () = max(l.cluster) OVER () AS in_the_only_cluster
   FROM (
     SELECT
       kind, cluster, namespace, name, headless, traffic_distribution, internal_traffic_policy, topology_mode, selected_groups, phase,
@@ -83,7 +84,7 @@ services AS (
 ),
 fronts AS (
   SELECT
-    cluster, who, service, traffic_distribution, state,
+    cluster, who, service, traffic_distribution, state, in_the_only_cluster,
     row_number() OVER (
       PARTITION BY cluster, who ORDER BY CASE WHEN state IN ('not set', 'annotated') THEN 0 WHEN state IN ('refused', 'failed') THEN 2 ELSE 1 END, service
     ) AS place,
@@ -110,7 +111,8 @@ told AS (
     END AS text
   FROM pairs AS p
   CROSS JOIN (VALUES ('a'), ('b'), ('')) AS s (side)
-  LEFT JOIN fronts AS f ON f.cluster = p.cluster AND f.who = CASE s.side WHEN 'a' THEN p.a WHEN 'b' THEN p.b ELSE '' END AND f.place <= 3
+  -- Rows from before the table had clusters are of the only one, if there still is one only.
+  LEFT JOIN fronts AS f ON (f.cluster = p.cluster OR p.cluster = '' AND f.in_the_only_cluster) AND f.who = CASE s.side WHEN 'a' THEN p.a WHEN 'b' THEN p.b ELSE '' END AND f.place <= 3
 ),
 advice AS (
   -- The pairs again, now with this. To join them instead would scan the tables twice.

@@ -632,6 +632,10 @@ export interface Traffic {
    */
   flowLogsKeyArn?: string;
   /**
+   * With flowLogsLocation: the longest aggregation interval of the flow logs, in minutes. Default: 1.
+   */
+  flowLogsIntervalMinutes?: 1 | 10;
+  /**
    * The label keys that name a pod's group. The first key that the pod has applies. With `[]`, the pod's owner names its group. Default: `app.kubernetes.io/name`, then `app`.
    */
   groupLabels?: string[];

@@ -159,7 +159,7 @@ interface ScheduledRun {
   readonly description: string;
   /** The time, in UTC. */
   readonly time: { readonly hour?: string; readonly minute: string };
-  /** Whether the run settles two days. */
+  /** Whether the run settles three days. */
   readonly settle?: boolean;
 }
 
@@ -179,7 +179,7 @@ export class CrossAzTraffic extends Construct {
   readonly listingSchedule: Schedule;
   /** The interval between two listings, in minutes. */
   readonly listEveryMinutes: number;
-  /** Starts the state machine each night, to settle two days and to keep up the tables. */
+  /** Starts the state machine each night, to settle three days and to keep up the tables. */
   readonly nightlySchedule: Schedule;
   /** Receives the executions that the schedule could not start. */
   readonly deadLetterQueue: Queue;
@@ -188,6 +188,7 @@ export class CrossAzTraffic extends Construct {
 
   private readonly logGroups: LogGroups;
   private readonly usdPerGb: number;
+  private readonly intervalMinutes: number;
 
   constructor(
     scope: Construct,
@@ -199,6 +200,8 @@ export class CrossAzTraffic extends Construct {
     const clusters = [props.cluster, ...(props.moreClusters ?? [])];
     this.clusterNames = clusters.map(({ clusterName }) => clusterName);
     this.usdPerGb = props.usdPerGb ?? crossAzUsdPerGb();
+    this.intervalMinutes =
+      ('flowLogsLocation' in props.source ? props.source.flowLogsIntervalMinutes : undefined) ?? 1;
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
     this.logGroups = new LogGroups(this, {
       retention: props.logRetention,
@@ -212,6 +215,7 @@ export class CrossAzTraffic extends Construct {
       scanLimitGiB: props.scanLimitGiB ?? 100,
       queries: {
         usdPerGb: this.usdPerGb,
+        intervalMinutes: this.intervalMinutes,
         prices: otherPrices(Stack.of(this).region, props),
         region: Stack.of(this).region,
         ...(props.costAndUsageTable === undefined ? {} : { costAndUsageTable: props.costAndUsageTable }),
@@ -281,7 +285,7 @@ export class CrossAzTraffic extends Construct {
       // Not a substitution of CloudFormation, which would not escape the line breaks of the SQL for JSON.
       definitionBody: DefinitionBody.fromString(
         machineDefinition({
-          store: storeStatement(this.usdPerGb),
+          store: storeStatement(this.usdPerGb, this.intervalMinutes),
           metrics: metricsStatement(this.props.topPairs ?? DEFAULT_PAIRS, this.clusterNames),
           clusters: this.clusterNames,
         }),

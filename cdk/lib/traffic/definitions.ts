@@ -10,8 +10,8 @@ export const NAMED_QUERIES = JSON.parse(
   readFileSync(join(TRAFFIC_SQL, 'named-queries.json'), 'utf8'),
 ) as Readonly<Record<string, number>>;
 
-/** How many windows of three hours a run checks: the hourly run, and the nightly one, which settles two days. */
-export const WINDOWS = { hourly: 1, settling: 16 } as const;
+/** How many windows of three hours a run checks: the hourly run, and the nightly one, which settles three days. */
+export const WINDOWS = { hourly: 1, settling: 24 } as const;
 
 /** In the place of a cluster's name in the named queries. */
 const ALL_CLUSTERS = '(all)';
@@ -49,6 +49,8 @@ export function purpose(name: string): string {
 export interface NamedQueryValues {
   /** The price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone. */
   readonly usdPerGb: number;
+  /** The longest aggregation interval of the flow logs, in minutes. */
+  readonly intervalMinutes: number;
   /** The prices of a GB in US dollars, if they are known. */
   readonly prices: OtherPrices;
   /** The Region of the bill; may be a token. */
@@ -77,6 +79,7 @@ export function namedQuery(name: string, values: NamedQueryValues): string | und
     internet_usd_per_gb: usd(values.prices.internetUsdPerGb),
     cost_and_usage: values.costAndUsageTable ?? '',
     cluster: ALL_CLUSTERS,
+    interval: String(60 * values.intervalMinutes),
     region: values.region,
   };
   return withParameters(
@@ -111,13 +114,15 @@ export function storeInputsStatement(): string {
  * the window's end or the hours that it replaces.
  *
  * @param usdPerGb the price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone
+ * @param intervalMinutes the longest aggregation interval of the flow logs
  */
-export function storeStatement(usdPerGb: number): string {
+export function storeStatement(usdPerGb: number, intervalMinutes: number): string {
   const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az')}\n`);
   return withParameters(text, {
     until: '{}',
     hours: '{}',
     usd_per_gb: String(usdPerGb),
+    interval: String(60 * intervalMinutes),
     ...serviceKinds(),
   });
 }

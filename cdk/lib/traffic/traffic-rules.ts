@@ -67,6 +67,14 @@ export function checkProps({
   if ('subnetIds' in source && source.subnetIds.length === 0) {
     throw new ConfigurationError('source.subnetIds', 'no subnet', 'Add the subnets of the nodes');
   }
+  const interval = 'flowLogsLocation' in source ? source.flowLogsIntervalMinutes : undefined;
+  if (interval !== undefined && ![1, 10].includes(interval)) {
+    throw new ConfigurationError(
+      'source.flowLogsIntervalMinutes',
+      `${interval} is not an interval of flow logs`,
+      'Use 1 or 10',
+    );
+  }
   for (const [field, value, min, max] of [
     ['usdPerGb', usdPerGb, 0, 1000],
     ['natGatewayUsdPerGb', natGatewayUsdPerGb, 0, 1000],
@@ -75,8 +83,8 @@ export function checkProps({
     // Athena's minimum is 10 MB.
     ['scanLimitGiB', scanLimitGiB, 1, 100_000],
     ['minute', minute, MIN_MINUTE, 59],
-    // The nightly execution settles two days, and S3 deletes expired objects at midnight.
-    ['keepInputs', keepInputs?.toDays(), 4, 3650],
+    // The nightly execution settles three days, and S3 deletes expired objects at midnight.
+    ['keepInputs', keepInputs?.toDays(), 5, 3650],
   ] as const) {
     if (value !== undefined && !(value >= min && value <= max)) {
       throw new ConfigurationError(field, `${value} is out of range`, `Use a value from ${min} to ${max}`);

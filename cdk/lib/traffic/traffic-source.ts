@@ -15,13 +15,20 @@ export function trafficSource({
   subnetIds,
   flowLogsLocation,
   flowLogsKeyArn,
+  flowLogsIntervalMinutes,
 }: Traffic): TrafficSource {
   const sources: readonly TrafficSource[] = [
     ...(vpcId === undefined ? [] : [{ vpcId }]),
     ...(subnetIds === undefined ? [] : [{ subnetIds }]),
     ...(flowLogsLocation === undefined
       ? []
-      : [{ flowLogsLocation, ...(flowLogsKeyArn === undefined ? {} : { flowLogsKeyArn }) }]),
+      : [
+          {
+            flowLogsLocation,
+            ...(flowLogsKeyArn === undefined ? {} : { flowLogsKeyArn }),
+            ...(flowLogsIntervalMinutes === undefined ? {} : { flowLogsIntervalMinutes }),
+          },
+        ]),
   ];
   const [source] = sources;
   if (source === undefined || sources.length > 1) {
@@ -36,6 +43,13 @@ export function trafficSource({
       'traffic.flowLogsKeyArn',
       'there is no flowLogsLocation',
       'Remove flowLogsKeyArn: the stack makes a bucket that S3 encrypts (SSE-S3)',
+    );
+  }
+  if (flowLogsIntervalMinutes !== undefined && flowLogsLocation === undefined) {
+    throw new ConfigurationError(
+      'traffic.flowLogsIntervalMinutes',
+      'there is no flowLogsLocation',
+      'Remove flowLogsIntervalMinutes: the stack makes a flow log with an interval of one minute',
     );
   }
   return source;

@@ -55,6 +55,12 @@ export type TrafficSource =
        * @default - S3 encrypts them (SSE-S3)
        */
       readonly flowLogsKeyArn?: string;
+      /**
+       * Their longest aggregation interval in minutes, 1 or 10.
+       *
+       * @default 1
+       */
+      readonly flowLogsIntervalMinutes?: number;
     };
 
 /** The form of {@link TrafficSource}'s location: the bucket, and the folder with what comes before the partitions. */

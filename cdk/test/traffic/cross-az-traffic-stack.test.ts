@@ -239,6 +239,9 @@ describe('the traffic stack', () => {
     expect(() => stackTemplate({ flowLogsKeyArn: 'arn:aws:kms:us-west-2:210987654321:alias/logs' })).toThrow(
       'traffic.flowLogsKeyArn: ',
     );
+    expect(() => stackTemplate({ flowLogsIntervalMinutes: 10 })).toThrow(
+      'traffic.flowLogsIntervalMinutes: there is no flowLogsLocation',
+    );
     expect(() => stackTemplate({ functionSubnetIds: ['subnet-0123456789abcdef0'] })).toThrow(
       'traffic: functionSubnetIds and functionSecurityGroupIds need each other',
     );

@@ -133,7 +133,7 @@ describe('several clusters', () => {
     };
     const names = ['prod', 'batch', 'far'];
     expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, names));
-    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, names));
+    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(24, names));
     expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(16, names));
     expect(metricsStatement(16, names)).toContain("ARRAY['prod', 'batch', 'far']");
   });
@@ -233,9 +233,9 @@ describe('the state machine', () => {
       States: Record<string, { Result?: string }>;
     };
     expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, ['prod']));
-    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, ['prod']));
+    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(24, ['prod']));
     expect(states['WriteInputsStatement']?.Result).toBe(storeInputsStatement());
-    expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01));
+    expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01, 1));
     expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10, ['prod']));
     const unresolved = new Set([...definition.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
     const substitutions = machine?.Properties['DefinitionSubstitutions'] as Record<string, unknown>;
@@ -256,7 +256,7 @@ describe('the schedule', () => {
     return JSON.parse(text((schedule?.Properties['Target'] as { Input: unknown }).Input));
   };
 
-  test('settles two days each night, half an hour after an hourly run', () => {
+  test('settles three days each night, half an hour after an hourly run', () => {
     template.hasResourceProperties('AWS::Scheduler::Schedule', {
       Name: 'hookline-cross-az-traffic-nightly',
       ScheduleExpression: 'cron(50 2 * * ? *)',
@@ -460,8 +460,8 @@ test('CrossAzTraffic rejects invalid props', () => {
   expect(() => trafficTemplate({ minute: 5 })).toThrow(
     'minute: 5 is out of range. Use a value from 10 to 59',
   );
-  expect(() => trafficTemplate({ keepInputs: Duration.days(3) })).toThrow(
-    'keepInputs: 3 is out of range. Use a value from 4 to 3650',
+  expect(() => trafficTemplate({ keepInputs: Duration.days(4) })).toThrow(
+    'keepInputs: 4 is out of range. Use a value from 5 to 3650',
   );
   expect(() => trafficTemplate({ topPairs: -1 })).toThrow(
     'topPairs: -1 is out of range. Use a value from 0 to 50',

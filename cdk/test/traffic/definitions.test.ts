@@ -11,9 +11,9 @@ import {
 
 test.each([
   ['AskForInputs', checkInputsStatement(WINDOWS.hourly, ['prod']), 'w.earlier < 1 '],
-  ['AskForInputs', checkInputsStatement(WINDOWS.settling, ['prod']), "- INTERVAL '48' HOUR"],
+  ['AskForInputs', checkInputsStatement(WINDOWS.settling, ['prod']), "- INTERVAL '72' HOUR"],
   ['AskToStoreInputs', storeInputsStatement(), 'MERGE INTO cross_az_inputs'],
-  ['AskToStore', storeStatement(0.02), "CAST('0.02' AS double)"],
+  ['AskToStore', storeStatement(0.02, 10), "CAST('0.02' AS double)"],
   ['AskForMetrics', metricsStatement(7, ['prod', 'batch']), 'place <= 7'],
 ])(
   '%s: the statement has no comment, no unresolved parameter, and a {} for each argument',
@@ -32,7 +32,7 @@ test.each([
 );
 
 test('the statement has the kinds of services that cost less', () => {
-  const statement = storeStatement(0.01);
+  const statement = storeStatement(0.01, 1);
   expect(statement).toContain("dst_group_kind IN ('ApplicationLoadBalancer', 'ClassicLoadBalancer'");
   expect(statement).toContain("'TransitGateway', 'ElastiCache')");
 });

@@ -216,6 +216,31 @@ test('the key of flow logs that exist already may be used to decrypt them, and n
   ]);
 });
 
+test('the interval of flow logs that exist already is in the statements', () => {
+  const flowLogsLocation =
+    's3://central-logs/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/';
+  const interval = (flowLogsIntervalMinutes?: number): string[] => {
+    const template = trafficTemplate({
+      source: {
+        flowLogsLocation,
+        ...(flowLogsIntervalMinutes === undefined ? {} : { flowLogsIntervalMinutes }),
+      },
+    });
+    const text = JSON.stringify(template.toJSON());
+    return [
+      ...new Set([
+        ...[...text.matchAll(/start < hour_s \+ 60 \+ (\d+)/g)].map((match) => String(match[1])),
+        ...[...text.matchAll(/start <= 60 \+ (\d+)/g)].map((match) => String(match[1])),
+      ]),
+    ];
+  };
+  expect(interval()).toEqual(['60']);
+  expect(interval(10)).toEqual(['600']);
+  expect(() => interval(5)).toThrow(
+    'source.flowLogsIntervalMinutes: 5 is not an interval of flow logs. Use 1 or 10',
+  );
+});
+
 test('the bill is reconciled with the table of its export', () => {
   const withBill = trafficTemplate({ costAndUsageTable: 'billing.data' });
   withBill.hasResourceProperties('AWS::Athena::NamedQuery', {
