@@ -78,11 +78,11 @@ impl Runs {
         let mut other = Launch::more(&launch.scene, 1).await?;
         let other = other.first_mut().context("no launch")?;
         // On AWS each function has its own process, and so its own listing.
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        tokio::time::sleep(Duration::from_secs(61)).await;
         let wait = launch.run(State::SetDeleteOnTermination).await?;
         ensure!(wait["step"]["action"] == "WAIT", "it does not wait: {wait}");
         other.run_to(State::ContinueLaunch).await?;
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        tokio::time::sleep(Duration::from_secs(61)).await;
         let end = launch.run(State::SetDeleteOnTermination).await?;
         ensure!(end["step"]["action"] == "END", "it does not end: {end}");
         Ok(json!([wait, end]))
