@@ -10,6 +10,7 @@ use hookline_domain::execution::{
     DeleteOnTermination, DeleteOnTerminationStep, SetDeleteOnTerminationRequest, WiredInterface,
 };
 use hookline_domain::ids::NetworkInterfaceId;
+use hookline_domain::instance::Instance;
 use hookline_domain::parse::from_value;
 use serde_json::Value;
 use tracing::info;
@@ -78,19 +79,30 @@ async fn decide(
 ) -> Result<Settling> {
     let (profile, node) = (&request.profile, &request.node);
     let aws = &context.aws;
-    let seen = aws.instances_seen(&profile.selector, MAX_LISTING_AGE, &node.instance_id);
-    let (age, instances) = match seen.await {
-        Some(seen) => seen,
-        None => (Duration::ZERO, aws.instances_of(&profile.selector).await?),
+    let of = |instances: &[Instance], age: i64| {
+        let me = launch_order(&request.launch, node);
+        let queue = Queue::observe(profile, me, instances);
+        if !queue.me_is_listed {
+            info!("the instance is gone");
+            return Settling::Leave;
+        }
+        after_continue::decide(profile, &queue, waited, age)
     };
-    let me = launch_order(&request.launch, node);
-    let queue = Queue::observe(profile, me, instances.iter());
-    if !queue.me_is_listed {
-        info!("the instance is gone");
-        return Ok(Settling::Leave);
+    let seen = aws.instances_seen(&profile.selector, MAX_LISTING_AGE, &node.instance_id);
+    if let Some((age, instances)) = seen.await {
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        let settling = of(&instances, age);
+        // A wait that is no longer than the listing is old may be over.
+        let holds = match settling {
+            Settling::Go => true,
+            Settling::Wait(seconds) => i64::from(seconds) > age,
+            Settling::Leave => false,
+        };
+        if holds {
+            return Ok(settling);
+        }
     }
-    let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-    Ok(after_continue::decide(profile, &queue, waited, age))
+    Ok(of(&*aws.instances_of(&profile.selector).await?, 0))
 }
 
 /// Sets the attribute on one interface after the other, and moves those that have it from `lacking`
