@@ -81,11 +81,26 @@ describe.each([
   });
 
   test('no alarm watches the metrics of another deployment in the Region', () => {
+    const ofAlarms = [...resources(template, 'AWS::CloudWatch::Alarm').values()].flatMap(
+      ({ Properties: alarm }) => {
+        const queries = (alarm['Metrics'] ?? []) as { MetricStat?: { Metric: Record<string, unknown> } }[];
+        return [alarm, ...queries.flatMap((query) => (query.MetricStat ? [query.MetricStat.Metric] : []))];
+      },
+    );
+    const ours = ofAlarms.filter(
+      (metric) => metric['Namespace'] === 'Hookline' && metric['MetricName'] !== 'FreeAddresses',
+    );
+    expect(ours.length).toBeGreaterThan(0);
+    for (const metric of ours) {
+      expect(metric['Dimensions']).toContainEqual({ Name: 'Deployment', Value: stackName });
+    }
+  });
+
+  test('names the command that shows more in each alarm but those of naming', () => {
     for (const { Properties: alarm } of resources(template, 'AWS::CloudWatch::Alarm').values()) {
-      const ownsDimensions = alarm['Namespace'] === 'Hookline' && alarm['MetricName'] !== 'FreeAddresses';
-      if (ownsDimensions) {
-        expect(alarm['Dimensions']).toContainEqual({ Name: 'Deployment', Value: stackName });
-      }
+      const isOfNaming = String(alarm['AlarmName']).startsWith(`${stackName}-naming`);
+      const look = `Look: hookline status --stack ${stackName}.`;
+      expect(String(alarm['AlarmDescription']).includes(look)).toBe(!isOfNaming);
     }
   });
 
@@ -213,7 +228,7 @@ test('the alarms of reconcile need two or three rounds, however far apart they a
       code,
     );
     const template = Template.fromStack(stack);
-    // A round that fails leaves its error in the period that it began in.
+    // A round that fails, and Lambda's two attempts after it, leave their errors in one period or two.
     const between = Math.ceil((everyMinutes ?? 5) / 5);
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       AlarmName: 'hookline-reconcile-failing',

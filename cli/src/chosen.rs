@@ -30,7 +30,8 @@ impl Chosen {
     fn add_to(&self, words: &[String]) -> Vec<String> {
         let (stack, profile) = match words.first().map(String::as_str) {
             Some("hookline") => (Some("--stack"), "--aws-profile"),
-            // Of the shell's commands in one line, that of the AWS CLI is the last one.
+            // Of the shell's commands in one line, that of the AWS CLI is the last one. One inside `$(…)` is
+            // one word here: whoever makes it adds the options to it.
             _ if words.iter().any(|word| word == "aws") => (None, "--profile"),
             _ => return words.to_vec(),
         };

@@ -209,7 +209,7 @@ class Pipeline(unittest.TestCase):
         machine = self.machine_with("one-window-fails", pipeline.metrics_template(), sql=sql, upkeep="SELECT 1")
         ended = pipeline.run(self.aws, machine, self.until, settle=True)
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))
-        self.assertRegex(ended["cause"], rf"^Other windows are stored, and the upkeep is done: Query \S+ for the traffic of the three hours before {oldest} ended as FAILED\.$")
+        self.assertRegex(ended["cause"], rf"^Of the other windows, the hours that were ready are stored, and the upkeep is done: Query \S+ for the traffic of the three hours before {oldest} ended as FAILED\.$")
         entered = pipeline.states(self.aws, ended["executionArn"])
         self.assertEqual([entered.count(name) for name in ("AskToStore", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 1, 1, 4])
 

@@ -49,7 +49,9 @@ export class LaunchAlarms extends AlarmSet {
       namePrefix: orchestrator.namePrefix,
       topicArn: props.topicArn,
       pageOf: runbookPage,
-      command: `hookline status --stack ${orchestrator.namePrefix}`,
+      // It shows nothing of naming, whose alarms are of this set too.
+      commandOf: (name) =>
+        name.startsWith('naming') ? undefined : `hookline status --stack ${orchestrator.namePrefix}`,
     });
     const period = PERIOD;
     const metrics = new LaunchMetrics(orchestrator.namePrefix);

@@ -25,11 +25,11 @@ export interface AlarmSetProps {
   /** The page below `docs/` that tells what to do about an alarm, by the alarm's name without the prefix. */
   readonly pageOf: (name: string) => string;
   /**
-   * The command that shows what is wrong, and where.
+   * The command that shows what is wrong, and where, by the alarm's name without the prefix. There may be none for an alarm.
    *
-   * @default - none
+   * @default - none for any
    */
-  readonly command?: string;
+  readonly commandOf?: (name: string) => string | undefined;
 }
 
 /** An alarm that starts when its metric is above zero. */
@@ -57,13 +57,13 @@ export class AlarmSet extends Construct {
   private readonly namePrefix: string;
   private readonly topic: ITopic | undefined;
   private readonly pageOf: (name: string) => string;
-  private readonly command: string | undefined;
+  private readonly commandOf: (name: string) => string | undefined;
   private readonly added: Alarm[] = [];
 
-  constructor(scope: Construct, id: string, { namePrefix, topicArn, pageOf, command }: AlarmSetProps) {
+  constructor(scope: Construct, id: string, { namePrefix, topicArn, pageOf, commandOf }: AlarmSetProps) {
     super(scope, id);
     this.pageOf = pageOf;
-    this.command = command;
+    this.commandOf = commandOf ?? (() => undefined);
     this.namePrefix = namePrefix;
     this.topic = topicArn === undefined ? undefined : Topic.fromTopicArn(this, 'Topic', topicArn);
   }
@@ -85,7 +85,8 @@ export class AlarmSet extends Construct {
     name: string,
     props: Omit<AlarmProps, 'alarmName'> & { readonly alarmDescription: string },
   ): Alarm {
-    const look = this.command === undefined ? '' : ` Look: ${this.command}.`;
+    const command = this.commandOf(name);
+    const look = command === undefined ? '' : ` Look: ${command}.`;
     const alarm = new Alarm(this, id, {
       ...props,
       alarmName: `${this.namePrefix}-${name}`,

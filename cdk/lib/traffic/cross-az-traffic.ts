@@ -249,7 +249,7 @@ export class CrossAzTraffic extends Construct {
     this.nightlySchedule = this.createSchedule('NightlySchedule', {
       name: `${this.namePrefix}-cross-az-traffic-nightly`,
       description:
-        'Counts the late files of two days in the cross-AZ traffic, and keeps up its tables (Hookline)',
+        'Counts the late files of three days in the cross-AZ traffic, and keeps up its tables (Hookline)',
       time: { hour: '2', minute: String((minute + 30) % 60) },
       settle: true,
     });

@@ -152,6 +152,8 @@ async fn named_by(
     aws: &Aws,
     mut executions: Vec<ListedExecution>,
 ) -> Result<BTreeSet<FunctionRef>> {
+    // The newest are listed first, also of those that began in one second.
+    executions.reverse();
     executions.sort_by_key(|execution| execution.started);
     let mut functions = BTreeSet::new();
     let mut look = async |at: usize| -> Result<Option<Revision>> {

@@ -98,7 +98,7 @@ fn no_execution(case: &Case) -> Vec<Finding> {
 }
 
 /// Whether no launch begins with the case's profile any more.
-fn is_retired(case: &Case) -> bool {
+pub(super) fn is_retired(case: &Case) -> bool {
     let input = case.input.as_ref();
     input.is_some_and(|it| case.deployment.is_retired(it))
 }

@@ -5,10 +5,12 @@ mod reason;
 use std::cmp::Ordering;
 
 use hookline_domain::execution::{Completion, CompletionOutcome};
+use hookline_domain::reconcile::hooks::MIN_HEARTBEAT;
 use hookline_domain::time::epoch_milliseconds;
 use serde_json::Value;
 
-use super::causes::hook_name;
+use super::causes::{hook_name, is_retired};
+use super::launches::RETIRED;
 use super::story::part;
 use super::words::ago;
 use super::{Finding, Kind};
@@ -144,8 +146,16 @@ pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Optio
         )
         .shown_by(format!("Auto Scaling says: {}", activity.message));
         finding.group = Some(activity.group.clone());
-        let is_short = of_hooks.iter().any(|it| it.kind == Kind::HookUnsafe);
+        let is_told = of_hooks.iter().any(|it| it.kind == Kind::HookUnsafe);
+        let is_short = is_told
+            && case.profile().is_some_and(|profile| {
+                let mut hooks = case.hooks.iter();
+                hooks.any(|it| it.name == profile.hook.name && it.heartbeat_seconds < MIN_HEARTBEAT)
+            });
         return Some(match (case.execution(), lost.is_empty()) {
+            (None, true) if is_retired(case) => finding
+                .shown_by("No execution was started for it.")
+                .say(RETIRED),
             (None, true) => finding
                 .shown_by("No execution was started for it: the event was lost, or could not be delivered.")
                 .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md)."),

@@ -11,8 +11,9 @@ use crate::judge::rules;
 use crate::observed::deployment::Deployment;
 use crate::observed::group::{Group, Hook};
 
-/// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds.
-const RECOMMENDED: i64 = 1_800;
+/// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds. A hook that gives none gets it
+/// (`DEFAULT_HEARTBEAT` of `cdk/lib/launch/hook-timeouts.ts`).
+pub(crate) const RECOMMENDED: i64 = 1_800;
 /// The most timeouts that a text lists.
 const LISTED: usize = 3;
 

@@ -278,7 +278,10 @@ fn without_running(
     // The mark of an instance out of a warm pool may be that of its launch into the pool.
     let had_one = |instance: &InstanceId| {
         let seen = fleet.instances.get(instance);
-        !group.has_warm_pool && seen.is_some_and(|seen| seen.instance.is_marked())
+        !group.has_warm_pool
+            && seen.is_some_and(|seen| seen.instance.is_marked())
+            // Otherwise its execution succeeds and leaves the hook to its owner.
+            && fleet.profiles_of(group).any(|input| input.profile.hook.complete)
     };
     waiting_without_execution(fleet, group)
         .into_iter()
@@ -306,8 +309,8 @@ fn ended_unseen(fleet: &Fleet, launches: &[InstanceId]) -> Option<Finding> {
     .run(explain(first));
     Some(match fleet.deployment.rounds() {
         Some(_) => finding.say(
-            "Reconcile abandons each launch in one of its next rounds, and Auto Scaling replaces the instance. To keep \
-             an instance, replay its launch before.",
+            "Reconcile abandons those whose execution failed or was stopped, and Auto Scaling replaces their instances. \
+             To keep one, replay its launch before. One whose execution succeeded waits at another hook.",
         ),
         None => finding,
     })

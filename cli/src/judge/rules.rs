@@ -9,11 +9,16 @@ use serde_json::{Value, json};
 
 use super::words::list;
 use super::{Finding, Kind};
-use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::deployment::{Deployment, Reconcile, Rule, Target};
 use target::{TARGET_ID, deliver_as, put_back, sibling};
 
 /// The most names that a text lists.
 const LISTED: usize = 4;
+/// The most characters of a target's input (Amazon EventBridge User Guide, "Amazon EventBridge quotas").
+const MAX_INPUT: usize = 8_192;
+/// How old the event of a round may get, in seconds: the next round replaces one that is late
+/// (`cdk/lib/launch/reconcile-rules.ts`).
+const ROUND_EVENT_AGE_SECONDS: i64 = 300;
 
 /// Why the launches of `group` at `hook` get no execution, by the rules. `input` is their profile,
 /// if it is known.
@@ -54,7 +59,12 @@ pub(crate) fn findings(
         let mut elsewhere = deployment.elsewhere.iter();
         let elsewhere = elsewhere.find_map(|rule| {
             let is_for = rule.names("LifecycleHookName", hook) && rule.lets_through(group, hook);
-            let target = runs_executions(rule).filter(|_| is_for)?;
+            let target = runs_executions(rule).filter(|target| {
+                // A rule that somebody else made for a state machine of their own stays as it is.
+                let is_of_hookline =
+                    rule.is_of_a_stack() || Deployment::stack_of(&target.arn).is_some();
+                is_for && rule.enabled && is_of_hookline
+            })?;
             Some(with_another_target(deployment, rule, target, input))
         });
         let finding = elsewhere.unwrap_or_else(|| no_rule(deployment, group, hook));
@@ -210,32 +220,48 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
     let mut input = json!({"stateMachineArn": deployment.machine.arn(), "profiles": profiles});
     let has_others = deployment.reconcile.last();
     if let (Some(other), Some(fields)) = (has_others, input.as_object_mut()) {
-        // Only the first target of a schedule sets attributes, so the limits are those of the last one.
-        let limits = other.input.get("limits").cloned();
+        // Only the first target of a schedule sets attributes. If no other one does, the lost one did.
+        let mut limits = other.input.get("limits").cloned();
+        let sets_none = |it: &Reconcile| it.limits.attributes_per_round == 0;
+        if deployment.reconcile.iter().all(sets_none)
+            && let Some(limits) = limits.as_mut().and_then(Value::as_object_mut)
+        {
+            limits.remove("attributesPerRound");
+        }
         fields.extend(limits.map(|limits| ("limits".to_owned(), limits)));
         fields.insert("otherTargets".to_owned(), Value::Bool(true));
     }
     let function = deployment.function_arn("reconcile").unwrap_or_default();
     let mut target = json!({"Id": TARGET_ID, "Arn": function, "Input": input.to_string()});
     deliver_as(&mut target, sibling(deployment));
-    Finding::new(
+    if let Some(policy) = target.get_mut("RetryPolicy") {
+        policy["MaximumEventAgeInSeconds"] = json!(ROUND_EVENT_AGE_SECONDS);
+    }
+    let finding = Finding::new(
         Kind::ReconcileNotScheduled,
         format!("The rule {rule} of reconcile has no target, so it starts no round."),
     )
-    .shown_by("A deployment does not put the target back: CloudFormation sees no change.")
-    .say(
-        "Put it back. If the configuration has retiredProfiles or reconcile, add to the command's Input what it says: \
-         docs/operations/reconcile.md has each field.",
-    )
-    .run([
-        "aws",
-        "events",
-        "put-targets",
-        "--rule",
-        rule,
-        "--targets",
-        &json!([target]).to_string(),
-    ])
+    .shown_by("A deployment does not put the target back: CloudFormation sees no change.");
+    if input.to_string().len() > MAX_INPUT {
+        return finding.say(format!(
+            "Its profiles do not fit into one target, whose input has at most {MAX_INPUT} characters. Put back the targets \
+             that the template of the stack has for this rule (aws cloudformation get-template): aws events put-targets."
+        ));
+    }
+    finding
+        .say(
+            "Put it back. If the configuration has retiredProfiles or reconcile, add to the command's Input what it says: \
+             docs/operations/reconcile.md has each field.",
+        )
+        .run([
+            "aws",
+            "events",
+            "put-targets",
+            "--rule",
+            rule,
+            "--targets",
+            &json!([target]).to_string(),
+        ])
 }
 
 /// The rules whose profile cannot be read: their executions refuse their input.

@@ -126,6 +126,7 @@ fn rule_whose_target_is_an_old_state_machine_is_named_with_it_and_gets_the_right
     let mut old = rule("launch-upf", "upf", "hookline-launch", true);
     old.targets[0].arn = format!("{MACHINE}-of-before");
     old.targets[0].id = "Old".to_owned();
+    old.description = "The launches of upf (Hookline)".to_owned();
     let found = found(vec![old.clone()]);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].kind, Kind::NoRule);
@@ -143,7 +144,11 @@ fn rule_whose_target_is_an_old_state_machine_is_named_with_it_and_gets_the_right
     log.targets[0].arn = "arn:aws:logs:us-west-2:123456789012:log-group:launches".to_owned();
     let mut any = old;
     any.pattern["detail"] = json!({});
-    for rule in [log, any] {
+    // One that somebody made for a state machine of their own.
+    let mut audit = log.clone();
+    audit.targets[0].arn = MACHINE.replace("launch-node", "audit");
+    audit.description = String::new();
+    for rule in [log, any, audit] {
         let found = self::found(vec![rule]);
         assert!(found[0].problem.contains("No rule matches"), "{found:#?}");
     }
@@ -194,7 +199,7 @@ fn target_is_put_back_with_the_queue_and_the_retries_of_another_rule() {
     let line = words.join(" ");
     for says in [
         "aws iam get-role",
-        "describe-stack-resources --stack-name hookline",
+        "list-stack-resources --stack-name hookline",
         "StartLaunchRole",
     ] {
         assert!(line.contains(says), "{line}");

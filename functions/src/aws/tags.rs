@@ -13,8 +13,8 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::tags::Tags;
 
-/// How often CreateTags is tried. Every launch begins with it, so in a large scale-out hundreds of nodes
-/// wait for its bucket at once: longer pauses than those of other calls leave it to more of them.
+/// How often CreateTags is tried. `TagNode` begins every launch with it, so in a large scale-out hundreds of
+/// nodes wait for its bucket at once: longer pauses than those of other calls leave it to more of them.
 const ATTEMPTS: u32 = 3;
 /// The longest pause before the second attempt. That before the third is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);

@@ -93,7 +93,10 @@ async fn note(context: &Context, instance: &InstanceId, tags: &Tags, may_be_note
     let error = match answer {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer in {} seconds", MAX_TAGGING_TIME.as_secs()),
+        Err(_) => format!(
+            "not done in {} seconds: EC2 throttles CreateTags, or does not answer",
+            MAX_TAGGING_TIME.as_secs()
+        ),
     };
     warn!(error, "the instance does not tell its execution");
 }

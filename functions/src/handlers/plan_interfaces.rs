@@ -221,9 +221,8 @@ impl Planner<'_> {
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
             if let Some((age, instances)) = seen.await
                 && age <= max_listing_age(instances.len())
-                // A wait may be decided by a listing that is some seconds old. A plan needs a new
-                // one.
-                && self.waits(&instances)
+                // A wait may be decided by an older listing. A plan needs a new one.
+                && self.waits(&instances, age)
             {
                 return Ok(instances);
             }
@@ -231,8 +230,9 @@ impl Planner<'_> {
         aws.instances_of(selector).await
     }
 
-    /// Whether the launch waits for its turn, or for its instance.
-    fn waits(&self, instances: &[Instance]) -> bool {
+    /// Whether the launch waits by a listing of that age: for its turn, which is a time that all compute
+    /// alike; or for its instance, for longer than the listing is old.
+    fn waits(&self, instances: &[Instance], age: Duration) -> bool {
         let queue = self.queue(instances);
         let decision = decide(
             &self.request.profile,
@@ -240,13 +240,18 @@ impl Planner<'_> {
             &self.previous,
             self.context.now,
         );
-        matches!(
-            decision,
+        match decision {
             Decision::Wait(Wait {
-                reason: WaitReason::Turn | WaitReason::Pending,
+                reason: WaitReason::Turn,
                 ..
-            })
-        )
+            }) => true,
+            Decision::Wait(Wait {
+                reason: WaitReason::Pending,
+                seconds,
+                ..
+            }) => u64::from(seconds) > age.as_secs(),
+            _ => false,
+        }
     }
 
     /// The queue by a new listing. If the listing lacks the instance of a launch that only waits for

@@ -102,7 +102,7 @@ async fn decide(
             return Ok(settling);
         }
     }
-    Ok(of(&*aws.instances_of(&profile.selector).await?, 0))
+    Ok(of(&aws.instances_of(&profile.selector).await?, 0))
 }
 
 /// Sets the attribute on one interface after the other, and moves those that have it from `lacking`

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::commands::profile::problems::Problem;
 use crate::commands::profile::read as read_json;
 use crate::error::{Error, Result};
+use crate::judge::hooks::RECOMMENDED;
 use crate::settings::Source;
 
 /// The fields of a configuration (`cdk/lib/shared/config.schema.json`).
@@ -36,9 +37,6 @@ const FIELDS: [&str; 20] = [
     "traffic",
     "tags",
 ];
-/// The HeartbeatTimeout of a hook that gives none, in seconds (`DEFAULT_HEARTBEAT` of
-/// `cdk/lib/launch/hook-timeouts.ts`).
-const DEFAULT_HEARTBEAT: i64 = 1_800;
 
 /// What a configuration says.
 pub(super) struct Configuration {
@@ -184,9 +182,7 @@ impl Configuration {
         let mut hooks = Vec::new();
         for (profile, group, seconds) in of_hooks.chain(of_node_groups) {
             let known = expected.heartbeat_seconds.entry(profile.clone());
-            known
-                .or_default()
-                .insert(seconds.unwrap_or(DEFAULT_HEARTBEAT));
+            known.or_default().insert(seconds.unwrap_or(RECOMMENDED));
             hooks.push((profile, group));
         }
         Self {

@@ -296,6 +296,8 @@ fn reconcile_differs(deployment: &Deployment) -> Vec<Finding> {
                 ),
                 reconcile.rule.clone(),
             ),
+            // The rule that has lost its target may have had the profile: that is a finding of its own.
+            None if !deployment.reconcile_without_target.is_empty() => continue,
             None => {
                 let rules = list(&reconcile, LISTED);
                 let (of, do_not) = match reconcile.len() {

@@ -3,6 +3,7 @@
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Map, Value, json};
 
+use crate::chosen::with_options;
 use crate::judge::finding::{command_line, quoted};
 use crate::judge::{Finding, Remedy};
 use crate::observed::deployment::{Deployment, Rule, Target};
@@ -60,15 +61,15 @@ fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
             let resources = [
                 "aws",
                 "cloudformation",
-                "describe-stack-resources",
+                "list-stack-resources",
                 "--stack-name",
                 stack,
                 "--query",
-                "StackResources[?contains(LogicalResourceId, 'StartLaunchRole') && ResourceType == 'AWS::IAM::Role'].PhysicalResourceId",
+                "StackResourceSummaries[?contains(LogicalResourceId, 'StartLaunchRole') && ResourceType == 'AWS::IAM::Role'].PhysicalResourceId",
                 "--output",
                 "text",
             ];
-            let resources = resources.map(str::to_owned);
+            let resources = with_options(&resources.map(str::to_owned));
             let name = format!("\"$({})\"", command_line(&resources));
             let words = [
                 "aws",

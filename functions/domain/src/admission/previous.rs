@@ -72,7 +72,7 @@ impl Previous {
         self.round == 1 && self.wait.is_none()
     }
 
-    /// Whether a listing that is some seconds old may decide: at a launch's first decision, and
+    /// Whether a listing that is up to a minute old may decide: at a launch's first decision, and
     /// while it waits for its instance. Many launches look at the same time then.
     #[must_use]
     pub fn may_rest_on_a_recent_listing(&self) -> bool {

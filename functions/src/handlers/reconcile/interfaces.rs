@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::launches::groups_of;
 use super::{Report, work_deadline};
+use crate::aws::fleet::Tagged;
 use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
 use hookline_domain::error::{Error, Result};
@@ -170,13 +171,8 @@ pub(super) async fn clean_up(
     }
     // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no
     // harm.
-    let unmarked = aws.unmark(&actions.unmark).await?;
-    let marked = aws.mark_orphaned(&actions.mark, now).await?;
-    for (id, reason) in unmarked.refused.into_iter().chain(marked.refused) {
-        report.skip(id, reason);
-    }
-    report.unmarked = unmarked.done;
-    report.marked = marked.done;
+    report.unmarked = done_of(aws.unmark(&actions.unmark).await?, report);
+    report.marked = done_of(aws.mark_orphaned(&actions.mark, now).await?, report);
     let end = work_deadline(context);
     for id in &actions.delete {
         if Instant::now() >= end {
@@ -198,6 +194,14 @@ pub(super) async fn clean_up(
     }
     skip_others(actions.untagged, actions.skipped, report);
     Ok(())
+}
+
+/// Those whose tag is changed. The others are reported.
+fn done_of(tagged: Tagged, report: &mut Report) -> Vec<NetworkInterfaceId> {
+    for (id, reason) in tagged.refused {
+        report.skip(id, reason);
+    }
+    tagged.done
 }
 
 /// Reports the orphaned interfaces of no deployment, and those beyond the limit of one round.
