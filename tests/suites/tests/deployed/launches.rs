@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use crate::app::{App, packages};
 use crate::stack::{
     carry_over_hook, carry_over_roles, carry_over_rules, cluster, every_call_had_a_role,
-    every_resource_is_there, hooks, node_group, nothing_is_left, output, schedule_of_reconcile,
+    every_resource_is_there, hooks, node_group, nothing_is_left, output,
+    reconcile_called_step_functions, schedule_of_reconcile,
 };
 use crate::templates;
 
@@ -67,6 +68,7 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(&deployed).await?;
     at_rest().await?;
     every_call_had_a_role(&deployed.stage.local)?;
+    reconcile_called_step_functions(&deployed.stage.local)?;
 
     let Deployed {
         stage,
