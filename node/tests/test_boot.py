@@ -119,9 +119,12 @@ class Boots(unittest.TestCase):
     def journal(self):
         return self.inside("journalctl", "--no-pager", "--unit=kubelet.service")
 
-    def attach(self):
+    def show(self):
         self.node.show(SIGNALING, interface_id="eni-1", subnet_id="subnet-0a", device_number=1, local_ipv4s="10.0.1.4",
                        subnet_ipv4_cidr_block="10.0.1.0/24")
+
+    def attach(self):
+        self.show()
         self.node.plug(SIGNALING, "ens6", "subnet-0a")
 
     def lose_link_state(self):
@@ -213,8 +216,7 @@ class ABootWithUserData(Boots):
         self.boot()
         wait_for("the gate waits again", lambda: "kubelet waits for 1 of 1 interfaces: signaling" in self.journal())
         self.assertIn("config-scripts-user already ran", self.cloud_final())
-        self.node.show(SIGNALING, interface_id="eni-1", subnet_id="subnet-0a", device_number=1, local_ipv4s="10.0.1.4",
-                       subnet_ipv4_cidr_block="10.0.1.0/24")
+        self.show()
         self.kubelet_runs()
         self.is_configured()
 

@@ -122,8 +122,8 @@ function shareSubnet(one: Slot, other: Slot): boolean {
   return one.subnetIds.some((id) => other.subnetIds.includes(id));
 }
 
-function hasDeviceIndex({ deviceIndex }: Slot): boolean {
-  return deviceIndex !== undefined && deviceIndex !== null;
+function hasDeviceIndex(slot: Slot): slot is Slot & { readonly deviceIndex: number } {
+  return slot.deviceIndex !== undefined && slot.deviceIndex !== null;
 }
 
 /**
@@ -144,10 +144,11 @@ function isToldBySubnet(
   );
 }
 
-function placeOf({ subnetIds, deviceIndex, networkCard }: Slot): Place {
+function placeOf(slot: Slot): Place {
+  const { subnetIds, networkCard } = slot;
   return {
     subnetIds,
-    ...(deviceIndex === undefined || deviceIndex === null ? {} : { deviceIndex }),
+    ...(hasDeviceIndex(slot) ? { deviceIndex: slot.deviceIndex } : {}),
     ...((networkCard ?? 0) === 0 ? {} : { networkCard: networkCard ?? 0 }),
   };
 }

@@ -298,15 +298,9 @@ fn error_that_nothing_explains_is_told_in_its_own_words() {
     assert_eq!(kinds(&case), [Kind::SecurityGroupMissing]);
 }
 
-#[test]
-fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
-    let mut case = case().in_state("Terminated").with_execution(
-        "FAILED",
-        Some("Hookline.LaunchGone"),
-        "ReleaseInterfaces",
-    );
-    case.hooks[0].heartbeat_seconds = 60;
-    case.activities.push(Activity {
+/// A launch that the hook ended by its timeout, as Auto Scaling tells it.
+fn timed_out() -> Activity {
+    Activity {
         group: "upf".to_owned(),
         instance: Some(id(1)),
         is_launch: true,
@@ -315,7 +309,18 @@ fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
         started: NOW - 60,
         ended: Some(NOW - 1),
         ..Activity::default()
-    });
+    }
+}
+
+#[test]
+fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
+    let mut case = case().in_state("Terminated").with_execution(
+        "FAILED",
+        Some("Hookline.LaunchGone"),
+        "ReleaseInterfaces",
+    );
+    case.hooks[0].heartbeat_seconds = 60;
+    case.activities.push(timed_out());
     let found = findings(&case);
     assert!(
         found[0].problem.contains("ended by its timeout"),
@@ -330,14 +335,7 @@ fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
 #[test]
 fn lost_launch_that_the_hook_ended_is_told_with_its_rule() {
     let mut case = ended(case(), "2026-01-02 03:04:00 GMT");
-    case.activities.push(Activity {
-        group: "upf".to_owned(),
-        instance: Some(id(1)),
-        is_launch: true,
-        status: "Cancelled".to_owned(),
-        message: "Lifecycle Action with token x was abandoned: Heartbeat Timeout".to_owned(),
-        ..Activity::default()
-    });
+    case.activities.push(timed_out());
     let remedy = |case: &Case| match &findings(case)[0].remedy[0] {
         Remedy::Do(text) => text.clone(),
         other => panic!("{other:?}"),
