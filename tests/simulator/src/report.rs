@@ -10,6 +10,7 @@ use hookline_local::{Bucket, CallRecord};
 use hookline_testkit::invariants;
 use serde::Serialize;
 
+use crate::minutes::{Minute, is_ours, is_throttled, minutes};
 use crate::run::{GROUP, Run};
 
 /// The report of a scale-out, in the form of `--report`.
@@ -56,6 +57,8 @@ pub struct Report {
     pub holes: usize,
     /// Executions by status.
     pub executions: BTreeMap<String, usize>,
+    /// Minute by minute: the nodes that became InService, and the calls.
+    pub minutes: Vec<Minute>,
     /// The violated invariants.
     pub violations: Vec<String>,
 }
@@ -88,6 +91,7 @@ impl Run {
             hooks_timed_out: 0,
             holes: 0,
             executions: BTreeMap::new(),
+            minutes: Vec::new(),
             violations: violations.iter().map(ToString::to_string).collect(),
         };
         // The scale-out began this long after the start of the fake AWS.
@@ -96,16 +100,16 @@ impl Run {
             elapsed.saturating_sub(self.started.elapsed())
         });
         let since = |at: Duration| at.saturating_sub(began).as_secs_f64();
+        let ready: Vec<Duration> = self.local.with_world(|world| {
+            let histories = world.autoscaling.histories().values();
+            histories
+                .filter_map(|history| history.reached(LifecycleState::InService))
+                .collect()
+        });
         self.local.with_world(|world| {
             report.in_service = world.autoscaling.in_service(GROUP);
             report.holes = invariants::holes(world, &self.profile);
-            let last = world
-                .autoscaling
-                .histories()
-                .values()
-                .filter_map(|history| history.reached(LifecycleState::InService))
-                .max();
-            report.in_service_s = since(last.unwrap_or_default());
+            report.in_service_s = since(ready.iter().max().copied().unwrap_or_default());
             for completion in world.autoscaling.completions() {
                 let by_timeout = completion.by == hookline_local::autoscaling::CompletedBy::Timeout;
                 report.hooks_timed_out += usize::from(by_timeout);
@@ -119,10 +123,9 @@ impl Run {
             .filter_map(|node| node.reached.get(&Phase::Joined));
         report.joined_s = since(joined.max().copied().unwrap_or_default());
         let mut succeeded: BTreeMap<String, usize> = BTreeMap::new();
-        for call in self.local.calls() {
-            if !call.user_agent.contains("app/Hookline") {
-                continue;
-            }
+        let calls = self.local.calls();
+        report.minutes = minutes(began, &calls, ready);
+        for call in calls.into_iter().filter(is_ours) {
             match &call.outcome {
                 hookline_local::Outcome::Ok => {
                     *succeeded.entry(call.action.clone()).or_default() += 1;
@@ -132,7 +135,7 @@ impl Run {
                 }
                 hookline_local::Outcome::Error(code) => {
                     report.conflicts += usize::from(code == "InvalidIPAddress.InUse");
-                    if code == "RequestLimitExceeded" || code == "Throttling" {
+                    if is_throttled(&call) {
                         report.throttles += 1;
                         *report
                             .throttled_calls
