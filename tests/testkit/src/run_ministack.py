@@ -1,5 +1,6 @@
-"""Runs ministack with what it lacks: in CloudFormation saved queries of Logs Insights and alarms of metric math, and for each function
-the credentials of its role.
+"""Runs ministack with what it lacks: in CloudFormation saved queries of Logs Insights and alarms of metric math; for each function
+the credentials of its role; and for a state machine's own calls of Auto Scaling, the credentials of its role and the endpoint that
+functions have.
 
 Of a query it checks the properties, and nothing can look the query up: ministack has no PutQueryDefinition either. Source of the limits and
 of the return value: CloudFormation Template Reference, AWS::Logs::QueryDefinition; CloudWatch Logs API Reference, PutQueryDefinition.
@@ -10,15 +11,25 @@ of the rules: CloudWatch API Reference, PutMetricAlarm and MetricDataQuery.
 The credentials have the form by which the fake AWS of this repository knows who calls (local/src/iam/roles.rs). ministack gives every
 function the same ones, which are nobody's. It reads no role from them, and checks no permission by them. Source: AWS Lambda Developer
 Guide, "Defining Lambda function permissions with an execution role".
+
+A state machine calls an action of Auto Scaling as its role. An error has the name of the exception in the AWS SDK for Java, and is an
+AutoScalingException where that has none. ministack would call its own Auto Scaling, as nobody. Source: Step Functions Developer Guide,
+"Learning to use AWS service SDK integrations in Step Functions".
 """
 
+import contextvars
 import inspect
+import os
 import re
 import uuid
 
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
 from ministack.app import main
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.core.responses import get_region
+from ministack.services import lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 TYPE = "AWS::Logs::QueryDefinition"
@@ -92,14 +103,68 @@ def record(name, properties):
 provisioners._cw_metric_alarm_record = record
 
 
+def access_key_of_role(role):
+    return "ASIA" + role.encode().hex().upper()
+
+
 def credentials_of_role(config):
-    key = "ASIA" + config["Role"].encode().hex().upper()
-    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test"}
+    return {"AWS_ACCESS_KEY_ID": access_key_of_role(config["Role"]), "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test"}
 
 
 for module in (lambda_runtime, lambda_svc):
     assert callable(module.execution_credentials)
     module.execution_credentials = credentials_of_role
+
+AUTO_SCALING = ":aws-sdk:autoscaling:"
+
+# The role of the execution that this thread runs. ministack copies the context to the threads that it starts for an execution.
+role_of_execution = contextvars.ContextVar("role_of_execution")
+
+run_execution = stepfunctions._run_execution
+invoke_aws_sdk_integration = stepfunctions._invoke_aws_sdk_integration
+
+
+def run_execution_as_its_role(execution_arn):
+    execution = stepfunctions._executions[execution_arn]
+    machine = stepfunctions._state_machines.get(execution["stateMachineArn"])
+    if machine:
+        role_of_execution.set(machine["roleArn"])
+    run_execution(execution_arn)
+
+
+def call_auto_scaling(resource, parameters):
+    """Calls what a state's Resource names, and returns the answer."""
+    action = resource.partition(AUTO_SCALING)[2]
+    client = boto3.client(
+        "autoscaling",
+        endpoint_url=os.environ["AWS_ENDPOINT_URL_AUTO_SCALING"],
+        region_name=get_region(),
+        aws_access_key_id=access_key_of_role(role_of_execution.get()),
+        aws_secret_access_key="test",
+        aws_session_token="test",
+        # The state machine says itself how often it tries.
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    method = re.sub("(?<=[a-z])(?=[A-Z])", "_", action).lower()
+    try:
+        answer = getattr(client, method)(**parameters)
+    except ParamValidationError as error:
+        raise stepfunctions._ExecutionError("States.Runtime", str(error)) from error
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        known = {shape.error_code for shape in client.meta.service_model.error_shapes}
+        name = f"{code}Exception" if code in known else "AutoScalingException"
+        raise stepfunctions._ExecutionError(f"AutoScaling.{name}", f"{code}: {error.response['Error']['Message']}") from error
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def invoke_as_role(resource, parameters):
+    invoke = call_auto_scaling if AUTO_SCALING in resource else invoke_aws_sdk_integration
+    return invoke(resource, parameters)
+
+
+stepfunctions._run_execution = run_execution_as_its_role
+stepfunctions._invoke_aws_sdk_integration = invoke_as_role
 
 if __name__ == "__main__":
     main()

@@ -57,6 +57,8 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     ];
     let at_rest = async || deployed.stage.at_rest(&profiles).await;
 
+    // After a pause, in which its execution extends the hook.
+    deployed.stage.local.inject(address_taken());
     a_launch_goes_from_its_event_to_in_service(&deployed, GROUP, ours, (0, 2)).await?;
     at_rest().await?;
     a_launch_goes_from_its_event_to_in_service(&deployed, &deployed.managed, managed, (2, 1))
@@ -69,6 +71,7 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     at_rest().await?;
     every_call_had_a_role(&deployed.stage.local)?;
     reconcile_called_step_functions(&deployed.stage.local)?;
+    the_state_machine_extended_the_hook(&deployed).await?;
 
     let Deployed {
         stage,
@@ -189,6 +192,40 @@ async fn a_launch_goes_from_its_event_to_in_service(
         }
     }
     ensure!(wired == 1, "{executions:#?}");
+    Ok(())
+}
+
+/// Somebody else has the address that one create asks for.
+fn address_taken() -> Fault {
+    let kind = FaultKind::Error {
+        status: 400,
+        code: "InvalidIPAddress.InUse".to_owned(),
+        message: "Address is in use.".to_owned(),
+    };
+    Fault::on("CreateNetworkInterface", kind).times(1)
+}
+
+/// The launch that had to pause extended its hook, with the rights of the state machine's role.
+async fn the_state_machine_extended_the_hook(deployed: &Deployed) -> Result<()> {
+    let machine = &deployed.stage.deployment.state_machine_arn;
+    let describe = [
+        "stepfunctions",
+        "describe-state-machine",
+        "--state-machine-arn",
+        machine,
+    ];
+    let machine = deployed.ministack.aws(&describe).await?;
+    let extended = deployed
+        .stage
+        .local
+        .calls_where(|call| call.action == "RecordLifecycleActionHeartbeat");
+    // Reconcile extends hooks, too.
+    ensure!(
+        extended
+            .iter()
+            .any(|call| call.is_ok() && call.role.as_deref() == machine["roleArn"].as_str()),
+        "{extended:#?}"
+    );
     Ok(())
 }
 
