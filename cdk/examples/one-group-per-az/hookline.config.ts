@@ -38,10 +38,9 @@ const profile = (zone: Zone): Profile => ({
   nodeTags: { Name: `upf-{{ az }}-{{ private_ip | dashed }}` },
   securityGroupIds: ['sg-0123456789abcdef0'],
   slots: [
-    { network: 'signaling', deviceIndex: 1, subnetIds: [zone.signaling], sourceDestCheck: false },
+    { network: 'signaling', subnetIds: [zone.signaling], sourceDestCheck: false },
     {
       network: 'user-plane',
-      deviceIndex: 2,
       subnetIds: [...zone.userPlane],
       secondaryPrivateAddresses: 4,
       sourceDestCheck: false,
