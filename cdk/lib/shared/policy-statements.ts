@@ -20,8 +20,11 @@ const UNOWNED_TAG = 'hookline:unowned-since';
 const ADOPTED_TAG = 'hookline:adopted-at';
 /** The tag that tag-node sets on an instance that gets interfaces: the time at which its launch began. Launches read it. */
 const LAUNCHED_TAG = 'hookline:launched-at';
-/** The tags that complete-hook sets on an instance: the execution that decided about its launch, and what it decided. */
-const VERDICT_TAGS = ['hookline:execution', 'hookline:verdict'];
+/**
+ * The tags that complete-hook sets on an instance: the execution that decided about its launch, and what it decided; and the
+ * mark of the launch, which it empties if the node runs on without its interfaces.
+ */
+const VERDICT_TAGS = ['hookline:execution', LAUNCHED_TAG, 'hookline:verdict'];
 /** The tags that reconcile sets on a group that it brakes: when, and by which error and profile. */
 const BRAKE_TAGS = ['hookline:braked-at', 'hookline:braked-by', 'hookline:braked-profile'];
 /** The tag on a group that launches again after a brake: when. Reconcile and `hookline resume` set it. */

@@ -243,7 +243,7 @@ test.each([
 
 test.each([
   ['tag-node', ['Name', 'Zone', 'hookline:launched-at']],
-  ['complete-hook', ['hookline:execution', 'hookline:verdict']],
+  ['complete-hook', ['hookline:execution', 'hookline:launched-at', 'hookline:verdict']],
 ] as const)('%s sets only the tag keys %j, on instances of the profiles', (name, keys) => {
   const statements = statementsFor(name, 'ec2:CreateTags');
   expect(statements).toHaveLength(3);

@@ -112,8 +112,9 @@ impl Planner<'_> {
         let queue = self.observe(&instances).await?;
         let running = queue.me_is_running;
         if let Decision::Wait(wait) = decide(profile, &queue, &self.previous, self.context.now) {
-            let pending_since = self.context.now.saturating_sub(queue.me.since);
-            if wait.reason == WaitReason::Pending && pending_since > MAX_PENDING_SECONDS {
+            if wait.reason == WaitReason::Pending
+                && self.pending_seconds(&queue) > MAX_PENDING_SECONDS
+            {
                 return Err(Error::InstanceNotRunning(node.instance_id.clone()));
             }
             return Ok(self.wait(wait, queue.ahead(), running));
@@ -220,7 +221,6 @@ impl Planner<'_> {
             let me = &self.request.node.instance_id;
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
             if let Some((age, instances)) = seen.await
-                && age <= max_listing_age(instances.len())
                 // A wait may be decided by an older listing. A plan needs a new one.
                 && self.waits(&instances, age)
             {
@@ -231,8 +231,10 @@ impl Planner<'_> {
     }
 
     /// Whether the launch waits by a listing of that age: for its turn, which is a time that all compute
-    /// alike; or for its instance, for longer than the listing is old.
+    /// alike; or for its instance, and the listing is new beside that wait, so that many that are pending
+    /// for long share it.
     fn waits(&self, instances: &[Instance], age: Duration) -> bool {
+        let is_new = age <= max_listing_age(instances.len());
         let queue = self.queue(instances);
         let decision = decide(
             &self.request.profile,
@@ -244,12 +246,15 @@ impl Planner<'_> {
             Decision::Wait(Wait {
                 reason: WaitReason::Turn,
                 ..
-            }) => true,
+            }) => is_new,
             Decision::Wait(Wait {
                 reason: WaitReason::Pending,
                 seconds,
                 ..
-            }) => u64::from(seconds) > age.as_secs(),
+            }) => {
+                let wait = Duration::from_secs(seconds.into());
+                age < wait && (is_new || age <= wait / 2)
+            }
             _ => false,
         }
     }
@@ -288,6 +293,16 @@ impl Planner<'_> {
             .is_some_and(|plan| plan.node_running);
         queue.me_is_running |= node.running || seen_before;
         queue
+    }
+
+    /// For how long the instance may have been pending, in seconds: since its launch, or since the
+    /// event if that is later, as of an instance that leaves a warm pool.
+    fn pending_seconds(&self, queue: &Queue) -> i64 {
+        let since_launch = self.context.now.saturating_sub(queue.me.since);
+        let since_event = self.context.seconds_since(&self.request.launch);
+        since_event
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .map_or(since_launch, |since_event| since_launch.min(since_event))
     }
 
     fn observations(&self) -> Observations {

@@ -2,12 +2,16 @@
 //!
 //! It finds interfaces by their tags and in the execution's data, because a listing may lag behind
 //! a create. It does not touch an interface whose tags do not name this instance (invariant I4).
+//!
+//! If another execution or a person ended the launch, the node may have taken work, and may still do:
+//! a late duplicate or a replay meets it as it drains, or after it was detached from its group. It
+//! keeps what is attached for as long as it runs, and EC2 or reconcile deletes that afterwards.
 
 use std::collections::BTreeSet;
 
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
-use hookline_domain::execution::{Release, ReleaseRequest};
+use hookline_domain::execution::{Release, ReleaseReason, ReleaseRequest};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
@@ -62,15 +66,23 @@ pub(super) async fn release_interfaces(
             .map(|created| created.network_interface_id),
     );
 
+    let mut may_detach = matches!(request.outcome, None | Some(ReleaseReason::Completed));
     let mut backoff = Backoff::new(&context);
     let mut released = BTreeSet::new();
-    loop {
+    let kept = loop {
         let listed = context.aws.interfaces_created_for(instance).await?;
-        let mut busy = Vec::new();
+        if !may_detach && listed.iter().any(is_attached) {
+            may_detach = is_ending(&context, instance).await?;
+        }
+        let (mut busy, mut kept) = (Vec::new(), BTreeSet::new());
         // A denial counts only if it lasts: the interface may be gone, and the listing lag behind.
         let (mut denied, mut not_detached) = (None, None);
         for interface in &listed {
             if released.contains(&interface.id) || elsewhere(interface, instance) {
+                continue;
+            }
+            if is_attached(interface) && !may_detach {
+                kept.insert(interface.id.clone());
                 continue;
             }
             match remove(&context, interface).await? {
@@ -99,21 +111,31 @@ pub(super) async fn release_interfaces(
                 RemovalOutcome::Busy => busy.push(id.clone()),
             }
         }
-        if busy.is_empty() {
-            break;
+        if busy.is_empty() && kept.is_empty() {
+            break kept;
         }
         if !backoff.wait().await {
+            if busy.is_empty() {
+                info!(
+                    kept = kept.len(),
+                    "the instance runs on: it keeps its interfaces"
+                );
+                break kept;
+            }
             // The role knows an instance by its tags. One that is on its way out may have lost them.
             let waits = match (&denied, &not_detached) {
                 (None, Some(_)) => is_ending(&context, instance).await?,
                 _ => false,
             };
+            if waits {
+                info!("the role may not detach: waiting for the instance's end");
+            }
             let refusal = denied.or(not_detached).filter(|_| !waits);
             return Err(refusal.unwrap_or(Error::StillDetaching(busy)));
         }
-    }
+    };
     info!(released = released.len(), "released");
-    Ok(Release { released })
+    Ok(Release { released, kept })
 }
 
 /// The interfaces that a release of the launch of `instance` would remove, as far as EC2 lists them.
@@ -161,11 +183,7 @@ fn is_attached(interface: &Interface) -> bool {
 /// Whether the instance is on its way out, or gone.
 async fn is_ending(context: &Context, instance: &InstanceId) -> Result<bool> {
     let found = context.aws.instances_by_id(&[instance]).await?;
-    let ends = found.get(instance).is_none_or(Instance::is_ending);
-    if ends {
-        info!("the role may not detach: waiting for the instance's end");
-    }
-    Ok(ends)
+    Ok(found.get(instance).is_none_or(Instance::is_ending))
 }
 
 /// Whether the interface was moved to another instance. Then it belongs to whoever moved it.

@@ -204,6 +204,12 @@ impl Cell {
         }
     }
 
+    /// Whether there is one for each call of a launch.
+    #[must_use]
+    pub fn is_at_a_call(self) -> bool {
+        matches!(self, Self::Call { .. } | Self::Interference { .. })
+    }
+
     /// Whether the launched node itself must come InService, because the fault passes.
     pub(crate) fn is_transient(self) -> bool {
         match self {

@@ -55,10 +55,10 @@ fn every_fault_at_every_call_ends_with_no_invariant_violated() {
     every_cell_passes(Setting::Gate, 1);
 }
 
-/// Every third of them here; `cargo xtask faults` runs all.
+/// Every fifth of them here; `cargo xtask faults` runs all.
 #[test]
 fn every_fault_ends_with_no_invariant_violated_where_the_nodes_have_no_gate() {
-    every_cell_passes(Setting::NoGate, 3);
+    every_cell_passes(Setting::NoGate, 5);
 }
 
 #[test]
@@ -77,9 +77,22 @@ fn every_fault_on_the_way_out_of_a_warm_pool_ends_with_no_invariant_violated() {
     every_cell_passes(Setting::OutOfWarmPool, 1);
 }
 
+/// Runs every `step`-th cell. With a step that no number of cells of a call is a multiple of, each kind of
+/// fault is among them.
 fn every_cell_passes(setting: Setting, step: usize) {
     let cells = setting.cells().expect("a launch without faults");
-    let cells = cells.iter().step_by(step);
+    let chosen = || cells.iter().step_by(step);
+    for kind in cells
+        .iter()
+        .filter(|cell| cell.is_at_a_call())
+        .map(|cell| cell.row())
+    {
+        assert!(
+            chosen().any(|cell| cell.row() == kind),
+            "{kind} is left out"
+        );
+    }
+    let cells = chosen();
     let count = cells.len();
     let run = must_pass(cells.map(|cell| run_cell(setting, *cell, 1).expect("a run")));
     assert!(count > 60, "{count} cells");

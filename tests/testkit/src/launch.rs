@@ -138,6 +138,9 @@ impl Launch {
             data = nothing_made_yet(&data);
         }
         // What every catcher that leads there has left.
+        if state == State::ReleaseInterfaces && data.get("completion").is_none() {
+            data["completion"] = json!({"outcome": "COMPLETED"});
+        }
         if state == State::AbandonLaunch && data.get("failure").is_none() {
             data["failure"] = json!({"Error": "Hookline.NoCapacity", "Cause": "test"});
         }

@@ -17,8 +17,11 @@ pub const MAX_LISTING_AGE_SECONDS: u64 = 60;
 /// last calls. What is not set by then, reconcile sets.
 pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 
-/// The shortest wait for launches that are not ready, in seconds.
+/// The shortest wait for launches that are not ready, in seconds. It grows with the time that this
+/// launch has waited: one that is stuck, or pending for an hour, keeps all that are ready waiting.
 const MIN_WAIT_SECONDS: i64 = 5;
+/// The longest of these.
+const MAX_MIN_WAIT_SECONDS: i64 = 60;
 
 /// The shortest wait after a call that EC2 throttled, in seconds.
 const MIN_WAIT_SECONDS_AFTER_THROTTLING: u32 = 15;
@@ -74,7 +77,8 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64, age: i64) -> Settli
     if milliseconds == 0 && queue.unready() == 0 {
         return Settling::Go;
     }
-    let seconds = (milliseconds.saturating_add(999) / 1000).max(MIN_WAIT_SECONDS);
+    let shortest = (waited.saturating_mul(3) / 10).clamp(MIN_WAIT_SECONDS, MAX_MIN_WAIT_SECONDS);
+    let seconds = (milliseconds.saturating_add(999) / 1000).max(shortest);
     wait_or_leave(u32::try_from(seconds).unwrap_or(u32::MAX), waited)
 }
 
@@ -172,6 +176,15 @@ mod tests {
         assert_eq!(
             decide(&four_slots(), &queue(later), 0, 0),
             Settling::Wait(80)
+        );
+    }
+
+    #[test]
+    fn launch_that_is_never_ready_is_looked_at_less_and_less() {
+        let after = |waited| decide(&four_slots(), &queue(launches(1, NOW, false)), waited, 0);
+        assert_eq!(
+            [0, 20, 100, 300].map(after),
+            [5, 6, 30, 60].map(Settling::Wait)
         );
     }
 

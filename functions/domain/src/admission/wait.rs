@@ -6,6 +6,10 @@ use crate::ids::InstanceId;
 /// The longest wait in one piece, in seconds. The state machine extends the hook between two
 /// pieces.
 const MAX_SECONDS: u32 = 300;
+/// The longest last piece of a wait that is cut, in seconds, after which a launch whose turn has come
+/// does not extend its hook: if Auto Scaling throttled that, the launch would be late, and those after
+/// it would take it for a backlog. The piece is long enough for the tries of the heartbeat before it.
+const MAX_SECONDS_OF_LAST: u32 = 60;
 
 /// How long to wait, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +26,10 @@ impl Wait {
     /// Cuts a wait into pieces. `jitter` keeps the cut waits of many launches from ending together.
     #[must_use]
     pub fn new(total_seconds: u32, reason: WaitReason, jitter: u32) -> Self {
-        let seconds = if total_seconds > MAX_SECONDS {
-            MAX_SECONDS - jitter % (MAX_SECONDS / 3)
+        let seconds = if total_seconds > MAX_SECONDS_OF_LAST {
+            let last = MAX_SECONDS_OF_LAST - jitter % (MAX_SECONDS_OF_LAST / 2);
+            let longest = MAX_SECONDS - jitter % (MAX_SECONDS / 3);
+            longest.min(total_seconds - last)
         } else {
             total_seconds
         };
@@ -87,9 +93,24 @@ mod tests {
             let wait = Wait::new(1000, WaitReason::Turn, jitter);
             assert!((201..=300).contains(&wait.seconds), "{wait:?}");
             assert_eq!(wait.seconds + wait.then_seconds, 1000);
+            let nearly = Wait::new(200, WaitReason::Turn, jitter);
+            assert!((31..=60).contains(&nearly.then_seconds), "{nearly:?}");
+            assert_eq!(nearly.seconds + nearly.then_seconds, 200);
         }
-        let whole = Wait::new(300, WaitReason::Turn, 7);
-        assert_eq!((whole.seconds, whole.then_seconds), (300, 0));
+        let whole = Wait::new(60, WaitReason::Turn, 7);
+        assert_eq!((whole.seconds, whole.then_seconds), (60, 0));
+    }
+
+    #[test]
+    fn every_wait_that_is_cut_ends_in_a_short_piece() {
+        for (total, jitter) in (61..2_000).zip((0..).step_by(7)) {
+            let mut wait = Wait::new(total, WaitReason::Turn, jitter);
+            while wait.then_seconds > 0 {
+                assert!(wait.seconds > 0 && wait.seconds <= 300, "{wait:?}");
+                wait = Wait::new(wait.then_seconds, WaitReason::Turn, jitter);
+            }
+            assert!((31..=60).contains(&wait.seconds), "{total}: {wait:?}");
+        }
     }
 
     #[test]

@@ -80,6 +80,9 @@ pub enum CompletionNext {
 pub struct Release {
     /// The interfaces that are gone now.
     pub released: BTreeSet<NetworkInterfaceId>,
+    /// Those that the instance keeps, as it runs on and may have taken work. They go with it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<NetworkInterfaceId>,
 }
 
 #[cfg(test)]

@@ -383,6 +383,7 @@ mod tests {
         );
         let release = Release {
             released: ["eni-00000001".parse().unwrap()].into(),
+            kept: [].into(),
         };
         assert_eq!(
             release.previous().unwrap(),

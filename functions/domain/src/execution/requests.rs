@@ -135,9 +135,24 @@ pub struct RemoveStartupTaintRequest {
     pub startup_taint: Option<StartupTaintRemoval>,
 }
 
+/// How a launch ended whose interfaces are released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReleaseReason {
+    /// This execution abandoned it: the node never took work.
+    Completed,
+    /// The launch had ended before: it was abandoned, or its node took work and is on its way out.
+    AlreadyCompleted,
+    /// The same, and this execution came with CONTINUE.
+    LaunchGone,
+}
+
 /// What `ReleaseInterfaces` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ReleaseRequest {
+    /// `$.completion.outcome`; null in the definition of an earlier release.
+    #[serde(default)]
+    pub outcome: Option<ReleaseReason>,
     /// `$.event`
     pub event: Value,
     /// `$.plan`

@@ -1,12 +1,13 @@
 //! The tags by which an instance tells its execution and how that ended. They are for people, and for
-//! the `hookline` command: nothing that Hookline decides rests on them.
+//! the `hookline` command: nothing that Hookline decides rests on them. With them goes the mark of the
+//! launch, if the node runs on without its interfaces: other launches wait for it no longer.
 
 use serde_json::Value;
 
 use super::completion::{Completion, CompletionOutcome, LifecycleActionResult};
 use crate::quotas::MAX_TAG_VALUE_LENGTH;
 use crate::tags::Tags;
-use crate::tags::own::{EXECUTION, VERDICT};
+use crate::tags::own::{EXECUTION, LAUNCHED_AT, VERDICT};
 
 /// The tags of the instance after a completion, or `None` if this execution has decided nothing about
 /// the instance: the launch went on without it, or the instance is not the profile's.
@@ -23,30 +24,37 @@ pub fn verdict_tags(
     is_covered: bool,
     failure: Option<&Value>,
 ) -> Option<Tags> {
+    // The data of an execution that began under an earlier release has no name of it.
+    if execution.is_empty() {
+        return None;
+    }
+    // CreateTags cannot remove a tag. One without a time is no mark.
+    let no_mark = || (LAUNCHED_AT.to_owned(), String::new());
     let verdict = match (completion.outcome, completion.result) {
         (CompletionOutcome::Completed | CompletionOutcome::AlreadyCompleted, result) => {
             result.as_str()
         }
         (CompletionOutcome::NotOurs, LifecycleActionResult::Continue) if is_covered => "WIRED",
         (CompletionOutcome::NotOurs, LifecycleActionResult::Abandon) if is_covered => "NOT_WIRED",
+        (CompletionOutcome::AlreadyContinued, LifecycleActionResult::Abandon) if is_covered => {
+            return Some(Tags::from([no_mark()]));
+        }
         _ => return None,
     };
-    // The data of an execution that began under an earlier release has no name of it.
-    if execution.is_empty() {
-        return None;
-    }
     let error = failure.and_then(|failure| failure.get("Error")?.as_str());
     let value = match (completion.result, error) {
         (LifecycleActionResult::Abandon, Some(error)) => format!("{verdict} {error}"),
         _ => verdict.to_owned(),
     };
-    Some(Tags::from([
+    let mut tags = Tags::from([
         (EXECUTION.to_owned(), execution.to_owned()),
         (
             VERDICT.to_owned(),
             value.chars().take(MAX_TAG_VALUE_LENGTH).collect(),
         ),
-    ]))
+    ]);
+    tags.extend((verdict == "NOT_WIRED").then(no_mark));
+    Some(tags)
 }
 
 #[cfg(test)]
@@ -58,23 +66,30 @@ mod tests {
     use CompletionOutcome::{AlreadyCompleted, AlreadyContinued, Completed, NotOurs};
     use LifecycleActionResult::{Abandon, Continue};
 
+    fn completion(result: LifecycleActionResult, outcome: CompletionOutcome) -> Completion {
+        Completion {
+            result,
+            outcome,
+            next: CompletionNext::End,
+            lifecycle_state: None,
+            summary: None,
+        }
+    }
+
     fn verdict(
         result: LifecycleActionResult,
         outcome: CompletionOutcome,
         is_covered: bool,
         failure: Option<&Value>,
     ) -> Option<String> {
-        let completion = Completion {
-            result,
-            outcome,
-            next: CompletionNext::End,
-            lifecycle_state: None,
-            summary: None,
-        };
+        let completion = completion(result, outcome);
         let mut tags = verdict_tags("run-1", &completion, is_covered, failure)?;
         assert_eq!(tags.remove("hookline:execution").as_deref(), Some("run-1"));
         let verdict = tags.remove("hookline:verdict");
-        assert!(tags.is_empty() && verdict.is_some(), "{tags:?}");
+        let mark = tags.remove("hookline:launched-at");
+        let runs_on = verdict.as_ref().unwrap().starts_with("NOT_WIRED");
+        assert_eq!(mark.as_deref(), runs_on.then_some(""));
+        assert!(tags.is_empty(), "{tags:?}");
         assert_eq!(verdict_tags("", &completion, is_covered, failure), None);
         verdict
     }
@@ -108,11 +123,21 @@ mod tests {
     #[test]
     fn an_execution_that_decided_nothing_says_nothing() {
         for result in [Continue, Abandon] {
-            assert_eq!(verdict(result, AlreadyContinued, true, None), None);
+            assert_eq!(verdict(result, AlreadyContinued, false, None), None);
             assert_eq!(verdict(result, NotOurs, false, None), None);
             // Before the profile's check, only the hook tells whose launch it is.
             assert!(verdict(result, Completed, false, None).is_some());
         }
+    }
+
+    #[test]
+    fn launch_that_went_on_without_its_interfaces_is_no_launch_in_flight() {
+        let completion = completion(Abandon, AlreadyContinued);
+        let tags = verdict_tags("run-1", &completion, true, None).unwrap();
+        assert_eq!(
+            tags,
+            Tags::from([("hookline:launched-at".to_owned(), String::new())])
+        );
     }
 
     #[test]

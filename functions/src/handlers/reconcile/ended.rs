@@ -14,7 +14,9 @@ use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
 use hookline_domain::execution::names::StateMachine;
-use hookline_domain::execution::{CompleteRequest, CompletionOutcome, ReleaseRequest};
+use hookline_domain::execution::{
+    CompleteRequest, CompletionOutcome, ReleaseReason, ReleaseRequest,
+};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{Ended, LaunchAction, launch_action};
 use hookline_runtime::payload::log_field;
@@ -119,7 +121,7 @@ pub(super) async fn abandon_launch(
         }
         Err(error) => return Err(error),
     };
-    match outcome {
+    let outcome = match outcome {
         CompletionOutcome::NotOurs => {
             report.skip(instance, "Hookline does not own its hook");
             return Ok(());
@@ -128,15 +130,20 @@ pub(super) async fn abandon_launch(
             report.skip(instance, "it no longer waits at this hook");
             return Ok(());
         }
-        CompletionOutcome::Completed => report.abandoned.push(instance.clone()),
-        // Another execution or a person has abandoned it. Its interfaces are released all the same.
-        CompletionOutcome::AlreadyCompleted => {}
-    }
+        CompletionOutcome::Completed => {
+            report.abandoned.push(instance.clone());
+            ReleaseReason::Completed
+        }
+        // Another execution or a person has abandoned it, or it was in service and is on its way
+        // out.
+        CompletionOutcome::AlreadyCompleted => ReleaseReason::AlreadyCompleted,
+    };
     if report.dry_run {
         report.released.extend(to_release(context, instance).await?);
         return Ok(());
     }
     let request = ReleaseRequest {
+        outcome: Some(outcome),
         event,
         plan: None,
         allocation: None,

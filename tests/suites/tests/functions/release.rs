@@ -84,6 +84,37 @@ async fn detaching_interface_is_only_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn node_that_others_let_go_on_keeps_its_interfaces_for_as_long_as_it_runs() {
+    for outcome in ["LAUNCH_GONE", "ALREADY_COMPLETED"] {
+        let mut launch = launch_at(State::AttachInterfaces).await;
+        let made = ids(&launch);
+        launch.data["completion"] = json!({ "outcome": outcome });
+        let mark = launch.mark();
+        let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+        assert_eq!(release, json!({"released": [], "kept": made}), "{outcome}");
+        let calls = launch.actions_since(mark);
+        assert!(!calls.contains_key("DetachNetworkInterface"), "{calls:?}");
+
+        let terminate = launch.scene.ec2.terminate_instances();
+        let terminate = terminate.instance_ids(&launch.instance);
+        terminate.send().await.unwrap();
+        let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+        assert_eq!(release.get("kept"), None, "{outcome}");
+        assert_eq!(launch.made(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unattached_interface_is_deleted_whoever_ended_the_launch() {
+    let mut launch = launch_at(State::CreateInterfaces).await;
+    let made = ids(&launch);
+    launch.data["completion"] = json!({"outcome": "LAUNCH_GONE"});
+    let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(release, json!({"released": made}));
+    assert_eq!(launch.made(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn long_detach_is_left_to_the_retrier() {
     let settings = Settings {
         detach_for: Duration::from_secs(45),

@@ -276,12 +276,29 @@ fn heartbeats(stage: &Stage) -> usize {
         .count()
 }
 
-pub(crate) async fn waits_for_its_turn(stage: &Stage) -> Result<()> {
+pub(crate) async fn waits_after_conflicts(stage: &Stage) -> Result<()> {
     let profile = stage.group(GROUP).await?;
     conflicts(stage)?;
     launch_with_failures(stage, &profile, &[]).await?;
     assert!(heartbeats(stage) > 0, "its hook was not extended");
     Ok(())
+}
+
+pub(crate) async fn goes_when_its_turn_comes(stage: &Stage) -> Result<()> {
+    let mut profile = stage.scene.profile(GROUP);
+    // A burst serves one launch, so the second one waits for some seconds.
+    profile["requestRates"] = json!({
+        "attachNetworkInterface": {"capacity": 5, "refillPerSecond": 5},
+    });
+    let profile = stage.group_with(GROUP, profile).await?;
+    stage.scene.scale(GROUP, 2).await?;
+    stage.in_service(GROUP, 2).await?;
+    let executions = stage.ended(2).await?;
+    for execution in &executions {
+        stage.expect(execution, "SUCCEEDED", "NodeReady").await?;
+    }
+    assert_eq!(heartbeats(stage), 0, "a hook was extended after the wait");
+    stage.at_rest(&[profile]).await
 }
 
 pub(crate) async fn waits_without_a_heartbeat(stage: &Stage) -> Result<()> {

@@ -123,9 +123,12 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         |s| Box::pin(replays::failed_at_a_hook_not_ours(s)),
     ),
     (
-        "after repeated conflicts a launch waits for its turn",
-        |s| Box::pin(launches::waits_for_its_turn(s)),
+        "after repeated conflicts a launch waits, and extends its hook",
+        |s| Box::pin(launches::waits_after_conflicts(s)),
     ),
+    ("a launch whose turn has come goes at once", |s| {
+        Box::pin(launches::goes_when_its_turn_comes(s))
+    }),
     ("a launch that cannot extend its hook continues", |s| {
         Box::pin(launches::waits_without_a_heartbeat(s))
     }),

@@ -197,6 +197,12 @@ fn launches(target: &Target) -> Vec<Attempt> {
                 set(node, &[EXECUTION, VERDICT]),
             ),
             call(
+                "complete-hook",
+                format!("ends the mark of a node of {group}"),
+                "a node that runs on without its interfaces is no launch in flight",
+                set(node, &[EXECUTION, LAUNCHED_AT, VERDICT]),
+            ),
+            call(
                 "launch-node",
                 format!("extends the hook of {group}"),
                 "a launch that waits for its turn",

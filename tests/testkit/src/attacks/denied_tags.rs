@@ -44,7 +44,7 @@ fn node_tags(target: &Target) -> Vec<Attempt> {
         (
             "complete-hook",
             VERDICT,
-            LAUNCHED_AT,
+            ADOPTED_AT,
             vec![by_name, by_tag],
             &target.plain_node,
         ),
