@@ -20,8 +20,8 @@ pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 /// The shortest wait for launches that are not ready, in seconds. It grows with the time that this
 /// launch has waited: one that is stuck, or pending for an hour, keeps all that are ready waiting.
 const MIN_WAIT_SECONDS: i64 = 5;
-/// The longest of these.
-const MAX_MIN_WAIT_SECONDS: i64 = 60;
+/// The longest of these. Where all goes well, so much later is DeleteOnTermination set.
+const MAX_MIN_WAIT_SECONDS: i64 = 15;
 
 /// The shortest wait after a call that EC2 throttled, in seconds.
 const MIN_WAIT_SECONDS_AFTER_THROTTLING: u32 = 15;
@@ -183,8 +183,8 @@ mod tests {
     fn launch_that_is_never_ready_is_looked_at_less_and_less() {
         let after = |waited| decide(&four_slots(), &queue(launches(1, NOW, false)), waited, 0);
         assert_eq!(
-            [0, 20, 100, 300].map(after),
-            [5, 6, 30, 60].map(Settling::Wait)
+            [0, 20, 40, 300].map(after),
+            [5, 6, 12, 15].map(Settling::Wait)
         );
     }
 
