@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hookline_domain::ids::SubnetId;
 use hookline_domain::profile::{Profile, Slot};
 use serde::{Deserialize, Serialize};
 
@@ -59,11 +60,13 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// What does not fit a profile, the worst first.
+    /// What does not fit a profile, the worst first. `node_subnets` are those of the nodes' primary
+    /// interfaces, as far as they are known.
     #[must_use]
-    pub fn misfits(&self, profile: &Profile) -> Vec<Finding> {
+    pub fn misfits(&self, profile: &Profile, node_subnets: &[SubnetId]) -> Vec<Finding> {
         let mut findings = Findings::default();
         check(profile, self, &mut findings);
+        check_beside_primary(profile, self, node_subnets, &mut findings);
         findings.into_sorted()
     }
 
@@ -267,6 +270,31 @@ fn check_ambiguous(profile: &Profile, gate: &Gate, findings: &mut Findings) {
                      there, and kubelet never starts",
                     network.network,
                     show::text(&slot.network)
+                ),
+            );
+        }
+    }
+}
+
+/// In the subnet of its primary interface, a node tells an interface by its device index only.
+fn check_beside_primary(
+    profile: &Profile,
+    gate: &Gate,
+    node_subnets: &[SubnetId],
+    findings: &mut Findings,
+) {
+    let free = gate.networks.iter().filter(|it| it.device_index.is_none());
+    for network in free {
+        let slot = gate.slot_of(network, profile);
+        let mut subnets = slot.into_iter().flat_map(|slot| &slot.subnet_ids);
+        if let Some(subnet) = subnets.find(|id| node_subnets.contains(id)) {
+            findings.problem(
+                "beside-primary",
+                Some(&gate.from),
+                format_args!(
+                    "the gate knows {} by its subnet alone, and {subnet} has the nodes' primary interfaces too: it takes no interface there, and \
+                     kubelet never starts",
+                    network.network
                 ),
             );
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Profile;
-use hookline_user_data::Severity;
+use hookline_user_data::{Gate, Severity};
 
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind};
@@ -24,18 +24,24 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = Vec::new();
     for input in &account.profiles {
         let profile = &input.profile;
-        if profile.slots.is_empty() {
-            continue;
-        }
+        let needs_gate = !profile.slots.is_empty();
+        // The notes have what does not fit in a launch template that the deployment makes anew.
         let is_replaced = super::is_of_node_group(account, &profile.name);
         for group in account.groups_of(&profile.selector) {
             for (reference, user_data) in user_data_of(account, group) {
                 let place = format!("the user data of the launch template {reference}");
                 let of_template = match user_data {
                     UserData::Unreadable(_) => Vec::new(),
-                    UserData::Absent => vec![gate_missing("has no user data")],
+                    UserData::Absent if needs_gate => vec![gate_missing("has no user data")],
+                    UserData::Absent => Vec::new(),
                     UserData::Read(said) => {
-                        let mut found = gate(profile, said, is_replaced);
+                        let mut found = match &said.gate {
+                            None if needs_gate => {
+                                vec![gate_missing("has user data without a gate")]
+                            }
+                            Some(it) if !is_replaced => gate(profile, group, it),
+                            _ => Vec::new(),
+                        };
                         found.extend(pods(account, profile, group, &said.max_pods));
                         found
                     }
@@ -91,16 +97,9 @@ fn gate_missing(how: &str) -> Finding {
         .say("Add the gate to the user data (docs/node.md, docs/node-groups.md), or bake it into the image.")
 }
 
-/// What of the gate does not fit the profile. Where a deployment of the file makes the launch template anew,
-/// the notes have it.
-fn gate(profile: &Profile, said: &Said, is_replaced: bool) -> Vec<Finding> {
-    let Some(gate) = &said.gate else {
-        return vec![gate_missing("has user data without a gate")];
-    };
-    if is_replaced {
-        return Vec::new();
-    }
-    let misfits = gate.misfits(profile).into_iter();
+/// What of the gate does not fit the profile.
+fn gate(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Finding> {
+    let misfits = gate.misfits(profile, &group.subnets).into_iter();
     let problems = misfits.filter(|misfit| misfit.severity == Severity::Problem);
     problems
         .map(|misfit| {
@@ -140,7 +139,7 @@ fn gate_notes(account: &Account) -> Vec<String> {
                 else {
                     continue;
                 };
-                let misfits = gate.misfits(profile).into_iter();
+                let misfits = gate.misfits(profile, &group.subnets).into_iter();
                 let told = misfits.filter(|it| is_replaced || it.severity != Severity::Problem);
                 notes.extend(told.map(|misfit| {
                     let place = format!("The launch template {reference} of {}", group.name);

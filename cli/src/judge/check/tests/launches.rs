@@ -222,6 +222,32 @@ fn gate_that_would_hold_a_node_for_ever_or_wire_it_wrongly_is_found() {
 }
 
 #[test]
+fn gate_that_tells_by_the_subnet_alone_in_the_nodes_own_is_found() {
+    let mut account = account();
+    account.groups[0].subnets = vec!["subnet-00000002".parse().unwrap()];
+    assert_says(
+        &only(&account, Kind::GateDiffers),
+        &[
+            "knows user-plane by its subnet alone, and subnet-00000002 has the nodes' primary interfaces too",
+        ],
+    );
+    let gate = said(&mut account).gate.as_mut().unwrap();
+    gate.networks[1].device_index = Some(2);
+    assert_eq!(kinds(&account), []);
+}
+
+#[test]
+fn gate_that_waits_for_networks_of_a_profile_without_slots_is_found() {
+    let mut account = with_profile(|profile| profile["slots"] = json!([]));
+    account.deployment = None;
+    let found = found(&account);
+    let differs = |finding: &&Finding| finding.kind == Kind::GateDiffers;
+    assert_eq!(found.iter().filter(differs).count(), 2, "{found:#?}");
+    said(&mut account).gate = None;
+    assert!(!kinds(&account).contains(&Kind::GateMissing));
+}
+
+#[test]
 fn gate_without_a_network_of_the_profile_is_a_note_as_an_ignored_one_is() {
     let mut account = account();
     said(&mut account).gate = Some(fixtures::gate(&[("signaling", 1)]));
