@@ -285,7 +285,9 @@ fn check_beside_primary(
 ) {
     let free = gate.networks.iter().filter(|it| it.device_index.is_none());
     for network in free {
+        // A slot without a device index is refused there, whatever the gate is told.
         let slot = gate.slot_of(network, profile);
+        let slot = slot.filter(|slot| slot.device_index.is_some());
         let mut subnets = slot.into_iter().flat_map(|slot| &slot.subnet_ids);
         if let Some(subnet) = subnets.find(|id| node_subnets.contains(id)) {
             findings.problem(
