@@ -250,9 +250,13 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
     let is_too_long = input.to_string().len() > MAX_INPUT;
     let of_template = template_inputs(deployment.stack());
     let finding = match (is_too_long, of_template.is_some()) {
-        (true, _) => finding.say(format!(
+        (true, has_template) => finding.say(format!(
             "Its profiles do not fit into one target, whose input has at most {MAX_INPUT} characters. Put back the targets that \
-             the template of the stack has for this rule, with aws events put-targets and the ARNs of the other targets. Their inputs:"
+             the rule had, by aws events put-targets{}",
+            match has_template {
+                true => ". The template of the stack has their inputs:",
+                false => " (docs/operations/reconcile.md, \"Its input\").",
+            }
         )),
         (false, true) => finding.say(
             "The lost input may also have had retiredProfiles, and more in hooks and limits. The template of the stack has \
@@ -282,7 +286,7 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
 }
 
 /// The hooks that the other targets of reconcile's schedule answer or know, as the CDK app has them in each target
-/// (`cdk/lib/launch/reconcile-rules.ts`, `hooksOf`). All hooks of profiles that these do not answer.
+/// (`cdk/lib/launch/reconcile-rules.ts`, `hooksOf`).
 fn answered_by_others(deployment: &Deployment, these: &[&ProfileInput]) -> BTreeSet<String> {
     let targets = deployment.reconcile.iter();
     let mut names: BTreeSet<String> = targets

@@ -133,9 +133,10 @@ fn problems(value: &Value) -> Result<Vec<Problem>> {
 }
 
 fn problem(at: &str, violation: Violation) -> Problem {
+    const PAGES: &str = "docs/deploy.md, docs/node-groups.md";
     let correct = |meant: Option<String>| {
         let meant = did_you_mean(meant.as_deref());
-        format!("{meant}Correct it (docs/deploy.md, docs/node-groups.md).")
+        format!("{meant}Correct it ({PAGES}).")
     };
     let (field, problem, remedy) = match violation {
         Violation::Missing(name) => {
@@ -143,7 +144,7 @@ fn problem(at: &str, violation: Violation) -> Problem {
                 "stackName" => {
                     "Give the name of the stack that the configuration is deployed as.".to_owned()
                 }
-                _ => correct(None).replace("Correct", "Add"),
+                _ => format!("Add it ({PAGES})."),
             };
             (member(at, &name), "is missing".to_owned(), remedy)
         }
