@@ -17,6 +17,7 @@ mod status;
 mod timeline;
 mod user_data;
 mod versions;
+mod violations;
 mod watch;
 mod whoami;
 

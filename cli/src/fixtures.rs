@@ -312,11 +312,11 @@ pub(crate) fn limits(interfaces: u32) -> InstanceTypeLimits {
     }
 }
 
-/// A gate that waits for these networks.
-pub(crate) fn gate(networks: &[&str]) -> Gate {
-    let networks = networks.iter().map(|name| GateNetwork {
+/// A gate that waits for these networks, each in its subnet of the profile and without a device index.
+pub(crate) fn gate(networks: &[(&str, u32)]) -> Gate {
+    let networks = networks.iter().map(|(name, n)| GateNetwork {
         network: (*name).to_owned(),
-        subnet_ids: Vec::new(),
+        subnet_ids: vec![format!("subnet-{n:08x}")],
         device_index: None,
         network_card: 0,
     });
@@ -324,6 +324,7 @@ pub(crate) fn gate(networks: &[&str]) -> Gate {
         from: "part 2".to_owned(),
         holds_kubelet: true,
         networks: networks.collect(),
+        claimed: Vec::new(),
     }
 }
 
@@ -377,7 +378,7 @@ pub(crate) fn account() -> Account {
                 by_attributes: false,
                 interfaces: Vec::new(),
                 user_data: UserData::Read(Said {
-                    gate: Some(gate(&["signaling", "user-plane"])),
+                    gate: Some(gate(&[("signaling", 1), ("user-plane", 2)])),
                     max_pods: max_pods(110),
                 }),
             }),

@@ -126,7 +126,7 @@ class TheGate(GateTest):
         self.attach(node, SIGNALING, "subnet-0c", 2)
         self.attach(node, USER_PLANE, "subnet-0c", 7)
         gate = node.gate()
-        self.says(node, "of no network: eni-11 (subnet-0c, device index 2 of card 0), eni-12 (subnet-0c, device index 7 of card 0)")
+        self.says(node, "user-plane (subnet-0c; several fit: eni-11, eni-12) is missing since")
         self.stays_closed(node, gate)
 
     def test_takes_no_interface_in_the_nodes_own_subnet_without_a_device_index(self):

@@ -326,6 +326,7 @@ fn activity(activity: SdkActivity) -> Option<Activity> {
         is_launch: description.starts_with("Launching a new EC2 instance"),
         status: activity.status_code?.as_str().to_owned(),
         message: activity.status_message.unwrap_or_default(),
+        cause: activity.cause.unwrap_or_default(),
         started: activity.start_time?.secs(),
         ended: activity.end_time.map(|time| time.secs()),
     })

@@ -7,6 +7,7 @@ use crate::discover;
 use crate::error::{Code, Result};
 use crate::gather;
 use crate::judge::causes;
+use crate::judge::ended::{self, EndedNode};
 use crate::judge::launches::waiting_without_execution;
 use crate::judge::replay::{Replay, must_know_running};
 use crate::judge::story::{self, Step};
@@ -60,6 +61,9 @@ struct Launch {
     /// What the first of the executions did.
     story: Vec<Step>,
     findings: Vec<Finding>,
+    /// How the node ended, if its launch had succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<EndedNode>,
     replay: Replay,
 }
 
@@ -209,6 +213,7 @@ impl Launch {
             executions: executions.map(OfExecution::of).collect(),
             story: story::steps(&case.history),
             findings: causes::findings(case),
+            ended: ended::node(case),
             replay: Replay::of(case),
         }
     }
@@ -303,6 +308,23 @@ impl Launch {
             page.paragraph(&[(LABEL, "Story")]);
             for step in &self.story {
                 write_step(page, step, now);
+            }
+            page.blank();
+        }
+        if let Some(ended) = &self.ended {
+            let when = ended
+                .at
+                .map_or_else(String::new, |at| format!(", {}", ago(at, now)));
+            let text = format!(
+                "The launch was over, and the node ready: {}{when}.",
+                ended.by.words()
+            );
+            page.paragraph(&[(LABEL, "Ended"), (STRONG, &text)]);
+            for text in &ended.evidence {
+                page.indented(&[(LABEL, text)]);
+            }
+            for remedy in &ended.remedy {
+                page.remedy(remedy);
             }
             page.blank();
         }

@@ -1,18 +1,22 @@
 //! `hookline migrate`: gives interfaces that lack the tag of a deployment that of this one. Without
 //! it, reconcile never deletes them (docs/operations/deployments.md).
 
+use std::collections::BTreeMap;
+
 use hookline_domain::deployment::{Deployment as Name, Owner};
 use hookline_domain::ids::NetworkInterfaceId;
+use hookline_domain::profile::Profile;
 use hookline_domain::tags::own;
 use serde::Serialize;
 
+use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Result};
+use crate::observe::instances_of;
+use crate::observed::deployment::Deployment;
 use crate::observed::network::SeenInterface;
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
 use crate::settings::AwsSettings;
-use hookline_domain::profile::Selector;
-use hookline_domain::reconcile::ProfileInput;
 
 /// The most interfaces that the text lists.
 const LISTED: usize = 50;
@@ -27,7 +31,7 @@ struct Migration {
     /// Whether they have the tag now.
     done: bool,
     interfaces: Vec<Untagged>,
-    /// Those that may be another deployment's: no profile of this one names their group. They are
+    /// Those that may be another deployment's: no profile of this one selects their group. They are
     /// left as they are.
     left: Vec<Untagged>,
 }
@@ -55,7 +59,14 @@ pub(super) async fn run(
     let ours = [own::INSTANCE_ID.to_owned()];
     let seen = aws.interfaces(&[("tag-key", &ours)]).await?;
     let name = deployment.name(&seen);
-    let (interfaces, left) = untagged(&name, &deployment.profiles, &seen);
+    let untagged = untagged(&name, &seen);
+    let tags = Tags::of(&aws, &deployment, &untagged).await?;
+    let (interfaces, left): (Vec<_>, Vec<_>) = untagged.into_iter().partition(|found| {
+        deployment
+            .profiles
+            .iter()
+            .any(|it| tags.select(&it.profile, found))
+    });
     if yes {
         let ids: Vec<_> = interfaces.iter().map(|found| found.id.clone()).collect();
         aws.tag_interfaces(&ids, own::DEPLOYMENT, name.as_str())
@@ -71,14 +82,54 @@ pub(super) async fn run(
     Ok(Code::Success)
 }
 
-/// The interfaces without the tag of a deployment: those of a group that one of these profiles
-/// names, and the others. Another deployment may have a profile of the same name. A selector by a
-/// tag names no group.
-fn untagged(
-    name: &Name,
-    profiles: &[ProfileInput],
-    seen: &[SeenInterface],
-) -> (Vec<Untagged>, Vec<Untagged>) {
+/// The tags that selectors by tag go by.
+#[derive(Debug, Default)]
+struct Tags {
+    /// Those that a group gives its instances, by the group's name.
+    of_groups: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those of the instances that such a profile selects.
+    of_instances: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Tags {
+    /// Looks for the tags, if an interface is of a profile that selects by them.
+    async fn of(aws: &Aws, deployment: &Deployment, untagged: &[Untagged]) -> Result<Self> {
+        let profiles = deployment.profiles.iter().map(|it| &it.profile);
+        let by_tag: Vec<&Profile> = profiles
+            .filter(|profile| profile.selector.is_by_tag())
+            .filter(|profile| untagged.iter().any(|found| found.profile == profile.name))
+            .collect();
+        if by_tag.is_empty() {
+            return Ok(Self::default());
+        }
+        let groups = aws.groups(None).await?.into_iter();
+        let mut tags = Self {
+            of_groups: groups.map(|group| (group.name, group.tags)).collect(),
+            of_instances: BTreeMap::new(),
+        };
+        for profile in by_tag {
+            let instances = instances_of(aws, &profile.selector).await?.into_iter();
+            let instances =
+                instances.map(|seen| (seen.instance.id.to_string(), seen.instance.tags));
+            tags.of_instances.extend(instances);
+        }
+        Ok(tags)
+    }
+
+    /// Whether this profile selects what the interface was created for. Another deployment may have a profile
+    /// of the same name.
+    fn select(&self, profile: &Profile, found: &Untagged) -> bool {
+        let none = BTreeMap::new();
+        let of_group = self.of_groups.get(&found.group).unwrap_or(&none);
+        let of_instance = self.of_instances.get(&found.instance).unwrap_or(&none);
+        let mut tags = [of_group, of_instance].into_iter();
+        profile.name == found.profile
+            && tags.any(|tags| profile.selector.covers(&found.group, tags))
+    }
+}
+
+/// The interfaces without the tag of a deployment.
+fn untagged(name: &Name, seen: &[SeenInterface]) -> Vec<Untagged> {
     let mut untagged: Vec<Untagged> = seen
         .iter()
         .map(|seen| &seen.interface)
@@ -96,14 +147,7 @@ fn untagged(
         })
         .collect();
     untagged.sort_by(|a, b| (&a.profile, &a.id).cmp(&(&b.profile, &b.id)));
-    untagged.into_iter().partition(|found| {
-        profiles.iter().any(|input| match &input.profile.selector {
-            Selector::AutoScalingGroupNames(groups) => {
-                input.profile.name == found.profile && groups.contains(&found.group)
-            }
-            Selector::Tag(_) | Selector::Tags(_) => false,
-        })
-    })
+    untagged
 }
 
 impl Report for Migration {
@@ -133,7 +177,7 @@ impl Report for Migration {
         }
         if !self.left.is_empty() {
             page.blank();
-            let text = "No profile of this deployment names the group of these. They are left as they are:";
+            let text = "No profile of this deployment selects the group of these. They are left as they are:";
             page.paragraph(&[(BAD, text)]);
             list(page, &self.left);
         }

@@ -187,7 +187,7 @@ fn explained(finding: Finding) -> Finding {
              their places."
         }
         Kind::GateDiffers => {
-            "A gate that waits for a network without an interface never opens, and kubelet never starts."
+            "A node that is launched now is held for ever, or has its interfaces otherwise than its pods expect."
         }
         Kind::MaxPodsTooLarge => {
             "The scheduler puts pods on the node that get no address. They stay in ContainerCreating."

@@ -1,5 +1,6 @@
 //! What ended a launch early: its instance, its hook, or its execution.
 
+mod node;
 mod reason;
 
 use std::cmp::Ordering;
@@ -17,6 +18,8 @@ use super::{Finding, Kind};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
 use crate::observed::group::Activity;
+use crate::observed::network::SeenInstance;
+pub(crate) use node::{EndedNode, node};
 use reason::EndedBy;
 
 /// The time at which the instance ended, by EC2, in milliseconds since the epoch.
@@ -30,15 +33,20 @@ fn ended_at(case: &Case) -> Option<i64> {
     epoch_milliseconds(&format!("{}Z", time.replace(' ', "T")))
 }
 
+/// Whether an instance in this state of EC2's does not run, or not for long.
+fn has_ended(state: &str) -> bool {
+    matches!(
+        state,
+        "shutting-down" | "terminated" | "stopping" | "stopped"
+    )
+}
+
 /// An instance that ended before its launch was given up. Auto Scaling terminates the instance of
 /// a launch that was given up, so the order of the two tells.
 pub(super) fn instance(case: &Case) -> Option<Finding> {
     let seen = case.seen.as_ref()?;
     let state = seen.instance.state.as_str();
-    if !matches!(
-        state,
-        "shutting-down" | "terminated" | "stopping" | "stopped"
-    ) {
+    if !has_ended(state) {
         return None;
     }
     let by = EndedBy::of(seen);
@@ -65,11 +73,19 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
             format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
         }
     };
+    let mut finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
+    finding.remedy = reason::remedies(id.as_str(), &seen.reason_code);
+    Some(finding)
+}
+
+/// EC2's own words about the end of an instance.
+fn ec2_says(seen: &SeenInstance) -> String {
     let texts = [&seen.transition_reason, &seen.state_reason].map(String::as_str);
     let says: Vec<&str> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-    let finding = Finding::new(Kind::InstanceEnded, problem)
-        .shown_by(format!("EC2 says: {}", says.join(". ")));
-    Some(reason::remedy(finding, id.as_str(), &seen.reason_code))
+    match says.is_empty() {
+        true => "EC2 says nothing of it.".to_owned(),
+        false => format!("EC2 says: {}", says.join(". ")),
+    }
 }
 
 /// Whether an instance that ended at this time, in milliseconds since the epoch, ended its launch.

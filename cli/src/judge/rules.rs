@@ -211,12 +211,13 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
         .flat_map(|it| &it.profiles)
         .map(|input| input.profile.name.as_str())
         .collect();
-    let lacking = deployment
+    let lacking: Vec<&ProfileInput> = deployment
         .of_rules
         .iter()
         .map(|(_, input)| input)
-        .filter(|input| !others.contains(&input.profile.name.as_str()));
-    let profiles: Vec<&Value> = lacking.map(|input| &input.value).collect();
+        .filter(|input| !others.contains(&input.profile.name.as_str()))
+        .collect();
+    let profiles: Vec<&Value> = lacking.iter().map(|input| &input.value).collect();
     let mut input = json!({"stateMachineArn": deployment.machine.arn(), "profiles": profiles});
     let has_others = deployment.reconcile.last();
     if let (Some(other), Some(fields)) = (has_others, input.as_object_mut()) {
@@ -230,6 +231,10 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
         }
         fields.extend(limits.map(|limits| ("limits".to_owned(), limits)));
         fields.insert("otherTargets".to_owned(), Value::Bool(true));
+        let others = answered_by_others(deployment, &lacking);
+        if !others.is_empty() {
+            fields.insert("hooks".to_owned(), json!({"others": others}));
+        }
     }
     let function = deployment.function_arn("reconcile").unwrap_or_default();
     let mut target = json!({"Id": TARGET_ID, "Arn": function, "Input": input.to_string()});
@@ -242,26 +247,72 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
         format!("The rule {rule} of reconcile has no target, so it starts no round."),
     )
     .shown_by("A deployment does not put the target back: CloudFormation sees no change.");
-    if input.to_string().len() > MAX_INPUT {
-        return finding.say(format!(
-            "Its profiles do not fit into one target, whose input has at most {MAX_INPUT} characters. Put back the targets \
-             that the template of the stack has for this rule (aws cloudformation get-template): aws events put-targets."
-        ));
-    }
-    finding
-        .say(
-            "Put it back. If the configuration has retiredProfiles or reconcile, add to the command's Input what it says: \
+    let is_too_long = input.to_string().len() > MAX_INPUT;
+    let of_template = template_inputs(deployment.stack());
+    let finding = match (is_too_long, of_template.is_some()) {
+        (true, has_template) => finding.say(format!(
+            "Its profiles do not fit into one target, whose input has at most {MAX_INPUT} characters. Put back the targets that \
+             the rule had, by aws events put-targets{}",
+            match has_template {
+                true => ". The template of the stack has their inputs:",
+                false => " (docs/operations/reconcile.md, \"Its input\").",
+            }
+        )),
+        (false, true) => finding.say(
+            "The lost input may also have had retiredProfiles, and more in hooks and limits. The template of the stack has \
+             it: add these fields to the Input of the last command. See them by:",
+        ),
+        (false, false) => finding.say(
+            "If the configuration has retiredProfiles, or says something of hooks or reconcile, add it to the command's Input: \
              docs/operations/reconcile.md has each field.",
-        )
-        .run([
-            "aws",
-            "events",
-            "put-targets",
-            "--rule",
-            rule,
-            "--targets",
-            &json!([target]).to_string(),
-        ])
+        ),
+    };
+    let finding = match of_template {
+        Some(words) => finding.run(words),
+        None => finding,
+    };
+    if is_too_long {
+        return finding;
+    }
+    finding.say("Put it back:").run([
+        "aws",
+        "events",
+        "put-targets",
+        "--rule",
+        rule,
+        "--targets",
+        &json!([target]).to_string(),
+    ])
+}
+
+/// The hooks that the other targets of reconcile's schedule answer or know, as the CDK app has them in each target
+/// (`cdk/lib/launch/reconcile-rules.ts`, `hooksOf`).
+fn answered_by_others(deployment: &Deployment, these: &[&ProfileInput]) -> BTreeSet<String> {
+    let targets = deployment.reconcile.iter();
+    let mut names: BTreeSet<String> = targets
+        .flat_map(|it| {
+            let profiles = it.profiles.iter().chain(&it.retired);
+            let own = profiles.map(|input| input.profile.hook.name.clone());
+            own.chain(it.hooks.others.iter().cloned())
+        })
+        .collect();
+    names.retain(|name| !these.iter().any(|input| input.profile.hook.name == *name));
+    names
+}
+
+/// The command that shows the inputs of the schedules' targets, as the template of the stack has them.
+fn template_inputs(stack: &str) -> Option<[&str; 7]> {
+    const INPUTS: &str = "TemplateBody.Resources.*|[?Type=='AWS::Events::Rule'&&Properties.ScheduleExpression].Properties.Targets[].Input";
+    let words = [
+        "aws",
+        "cloudformation",
+        "get-template",
+        "--stack-name",
+        stack,
+        "--query",
+        INPUTS,
+    ];
+    (!stack.is_empty()).then_some(words)
 }
 
 /// The rules whose profile cannot be read: their executions refuse their input.

@@ -263,6 +263,78 @@ fn reconcile_whose_rule_has_lost_its_target_gets_it_back_with_the_profiles() {
 }
 
 #[test]
+fn target_of_reconcile_is_put_back_with_the_hooks_that_its_siblings_know() {
+    let profile = |name: &str, hook: &str| {
+        let mut value = input().value;
+        value["name"] = json!(name);
+        value["hook"]["name"] = json!(hook);
+        value
+    };
+    let launch = |name: &str, hook: &str| Rule {
+        targets: vec![Target {
+            arn: MACHINE.to_owned(),
+            template: Some(format!(
+                "{{\"event\":<e>,\"profile\":{}}}",
+                profile(name, hook)
+            )),
+            ..Target::default()
+        }],
+        ..rule(name, name, hook, true)
+    };
+    let rounds = |name: &str, targets: Vec<Target>| Rule {
+        name: name.to_owned(),
+        enabled: true,
+        description: "Starts the rounds of reconcile (Hookline)".to_owned(),
+        schedule: Some("rate(5 minutes)".to_owned()),
+        targets,
+        ..Rule::default()
+    };
+    let other = json!({
+        "stateMachineArn": MACHINE,
+        "profiles": [profile("smf", "of-smf")],
+        "retiredProfiles": [profile("old", "of-old")],
+        "hooks": {"others": ["drain", "of-upf"]},
+        "limits": {"attributesPerRound": 200},
+    });
+    let other = Target {
+        input: Some(other.to_string()),
+        ..Target::default()
+    };
+    let rules = vec![
+        launch("upf", "of-upf"),
+        launch("smf", "of-smf"),
+        rounds("hookline-Schedule", vec![other]),
+        rounds("hookline-Schedule2", Vec::new()),
+    ];
+    let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), rules);
+    let found = reconcile_findings(&deployment);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let commands: Vec<&Vec<String>> = found[0]
+        .remedy
+        .iter()
+        .filter_map(|remedy| match remedy {
+            Remedy::Run(words) => Some(words),
+            _ => None,
+        })
+        .collect();
+    let [template, put] = commands.as_slice() else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(
+        template[1..5],
+        ["cloudformation", "get-template", "--stack-name", "hookline"]
+    );
+    let targets: Value = serde_json::from_str(put.last().unwrap()).unwrap();
+    let input: Value = serde_json::from_str(targets[0]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(input["profiles"], json!([profile("upf", "of-upf")]));
+    assert_eq!(
+        input["hooks"],
+        json!({"others": ["drain", "of-old", "of-smf"]})
+    );
+    assert_eq!(input["otherTargets"], true);
+}
+
+#[test]
 fn each_disabled_rule_of_reconcile_is_found() {
     let rounds = |name: &str, enabled: bool, profile: &str| {
         let mut value = input().value;

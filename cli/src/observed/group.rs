@@ -141,6 +141,8 @@ pub(crate) struct Activity {
     /// `Successful`, `Cancelled`, `Failed`, …
     pub(crate) status: String,
     pub(crate) message: String,
+    /// Why Auto Scaling did it, in its words.
+    pub(crate) cause: String,
     pub(crate) started: i64,
     pub(crate) ended: Option<i64>,
 }

@@ -257,7 +257,7 @@ async fn profile_and_configuration_are_checked_before_the_deployment() {
     wrong["slots"][0]["subnetIds"] = json!(["subnet-0badbadbadbadbad0"]);
     let file = write("wrong.json", &wrong);
     let found = checked(&deployed, &format!("check --profile {file}"), 1).await;
-    assert_eq!(kinds(&found), ["subnet-missing"]);
+    assert_eq!(kinds(&found), ["subnet-missing", "gate-differs"]);
     assert_eq!(found["file"], json!(file));
     // What is deployed is right.
     assert_eq!(kinds(&checked(&deployed, "check", 0).await), [""; 0]);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use hookline_domain::tags::own::{AUTO_SCALING_GROUP, DEPLOYMENT, INSTANCE_ID, PROFILE};
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::rules::put_rule;
 use hookline_testkit::wait::wait_for;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::deployed::Deployed;
+use crate::deployed::{Deployed, MACHINE};
 use crate::fake::error;
 use crate::{check_text, json_error, stdout};
 
@@ -92,6 +93,65 @@ async fn interfaces_of_its_groups_get_the_tag_only_with_yes() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interfaces_of_profiles_that_select_by_tags_get_it_by_the_tags_of_group_or_instance() {
+    let deployed = Deployed::start().await;
+    // As a test group has it: multus, with its name.
+    let of_smf = json!({"key": "multus", "value": "smf"});
+    // Only the instances carry this tag, not their group.
+    let of_amf = json!({"key": "aws:autoscaling:groupName", "value": "amf"});
+    for (name, tag) in [("smf", of_smf), ("amf", of_amf)] {
+        deployed.scene.group(name).await.unwrap();
+        let mut profile = deployed.profile.clone();
+        profile["name"] = json!(name);
+        profile["selector"] = json!({"tag": tag});
+        put_rule(
+            &deployed.fake.aws,
+            MACHINE,
+            &format!("launch-{name}"),
+            &profile,
+        )
+        .await
+        .unwrap();
+    }
+    deployed.launch_in("amf", 1).await;
+    let states = |group: &str| {
+        let world = deployed
+            .fake
+            .aws
+            .with_world(|world| world.autoscaling.states(group));
+        world.into_keys().next().unwrap()
+    };
+    let node = states("amf");
+    let tags = |instance, profile, group| {
+        [
+            (INSTANCE_ID, instance),
+            (PROFILE, profile),
+            (AUTO_SCALING_GROUP, group),
+        ]
+    };
+    let by_group = interface(&deployed, &tags(INSTANCE.1, "smf", "smf"));
+    let by_instance = interface(&deployed, &tags(&node, "amf", "amf"));
+    // Another deployment's group, and an instance that has ended.
+    let of_another_group = interface(&deployed, &tags(INSTANCE.1, "smf", "upf"));
+    let of_no_instance = interface(&deployed, &tags(INSTANCE.1, "amf", "amf"));
+
+    let done = deployed.json("migrate --yes").await;
+    for (id, expected) in [
+        (&by_group, Some("hookline")),
+        (&by_instance, Some("hookline")),
+        (&of_another_group, None),
+        (&of_no_instance, None),
+    ] {
+        assert_eq!(
+            deployment_of(&deployed, id).as_deref(),
+            expected,
+            "{done:#}"
+        );
+    }
+    assert_eq!(done["left"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

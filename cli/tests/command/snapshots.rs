@@ -5,11 +5,15 @@
 //! and ages.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use assert_cmd::assert::Assert;
+use hookline_functions::handlers::Skipped;
+use hookline_functions::handlers::adopt::Report;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::InstanceState;
+use hookline_local::lambda::FunctionConfig;
 use hookline_testkit::wait::wait_for;
 use regex_lite::{Captures, Regex};
 
@@ -221,6 +225,30 @@ async fn replay_of_a_lost_launch_prints_what_it_did() {
     keep(&deployed, "replay lost", &format!("replay {instance}")).await;
     let done = deployed.run(&format!("replay {instance} --yes")).await;
     insta::assert_snapshot!("replay_lost_yes", printed(&done));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adoption_of_two_nodes_prints_what_it_did() {
+    let deployed = Deployed::start().await;
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/answering.py");
+    let node = |n: u32| format!("i-{n:017x}").parse().unwrap();
+    let answer = Report {
+        started: [node(1), node(2)].into(),
+        already_wired: [node(3)].into(),
+        skipped: vec![Skipped {
+            id: node(4).to_string(),
+            reason: "it is not InService in a group of the profiles".to_owned(),
+        }],
+        ..Report::default()
+    };
+    let mut function = FunctionConfig::new("hookline-adopt", program);
+    // Python starts slowly where other tests run.
+    function.timeout = Duration::from_secs(60);
+    let answer = serde_json::to_string(&answer).unwrap();
+    function.environment = [("ANSWER".to_owned(), answer)].into();
+    deployed.fake.aws.lambda().register(function);
+    keep(&deployed, "adopt two", "adopt").await;
+    keep(&deployed, "adopt two yes", "adopt --yes").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

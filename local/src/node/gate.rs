@@ -1,8 +1,12 @@
 //! The gate: it holds kubelet back until the interfaces of the profile's networks are there. This
-//! is the model of it; docs/node.md is its contract.
+//! is the model of it; docs/node.md is its contract, and the numbers of rules are those of its section
+//! "How an interface is known". The program on a node is node/program/assign.jq; the cases of
+//! node/tests/test_parts.py (`AnAssignment`) are this model's, too.
 //!
 //! It reads the metadata service and its own list, and calls nothing. It never opens by itself,
 //! however long an interface is missing.
+
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +14,28 @@ use serde::{Deserialize, Serialize};
 
 use super::imds::{Imds, ImdsInterface};
 
-/// The list of a gate: the networks that it waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// What a gate is told: the networks that it waits for, and the places that are no network's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The networks.
     pub gate: Vec<GateNetwork>,
+    /// Places of interfaces that the gate does not wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claimed: Vec<ClaimedPlace>,
+}
+
+/// A place of an interface that is no network's.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClaimedPlace {
+    /// The subnets of the interface.
+    pub subnet_ids: Vec<String>,
+    /// Its device index.
+    pub device_index: u32,
+    /// Its network card.
+    #[serde(default)]
+    pub network_card: u32,
 }
 
 /// A network that a gate waits for.
@@ -50,7 +70,37 @@ impl Gate {
         let text = STANDARD.decode(user_data?).ok()?;
         let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
         value.get("gate")?;
-        Some(serde_json::from_value(value).map_err(|error| format!("the gate's list: {error}")))
+        let gate = serde_json::from_value::<Self>(value).map_err(|error| error.to_string());
+        let checked = gate.and_then(|gate| gate.check_unique().map(|()| gate));
+        Some(checked.map_err(|error| format!("the gate's list: {error}")))
+    }
+
+    /// The rules of node/program/settings.jq for several networks.
+    fn check_unique(&self) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for network in &self.gate {
+            if !seen.insert(("name", network.network.clone())) {
+                return Err("two networks have the same network".to_owned());
+            }
+            match network.device_index {
+                Some(index) => {
+                    let place = format!("{} {index}", network.network_card);
+                    if !seen.insert(("place", place)) {
+                        return Err("two networks have the same place".to_owned());
+                    }
+                }
+                None => {
+                    let own: BTreeSet<&String> = network.subnet_ids.iter().collect();
+                    for subnet in own {
+                        if !seen.insert(("subnet", subnet.clone())) {
+                            return Err("two networks without deviceIndex have a subnet in common"
+                                .to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What the gate waits for. It opens when there is nothing.
@@ -72,11 +122,10 @@ impl Gate {
     #[must_use]
     pub fn missing(&self, imds: &Imds) -> Vec<String> {
         let node_subnet = imds.macs.get(&imds.mac).map(|i| i.subnet_id.as_str());
-        let mut left: Vec<&ImdsInterface> = imds
-            .macs
-            .iter()
-            .filter(|(mac, _)| **mac != imds.mac)
+        let others = imds.macs.iter().filter(|(mac, _)| **mac != imds.mac);
+        let mut left: Vec<&ImdsInterface> = others
             .map(|(_, interface)| interface)
+            .filter(|interface| !self.claimed.iter().any(|place| place.is_of(interface)))
             .collect();
         let mut missing = Vec::new();
         // Fixed places first: the others take what is left in their subnets.
@@ -85,35 +134,56 @@ impl Gate {
             .iter()
             .partition(|network| network.device_index.is_some());
         for network in fixed.into_iter().chain(free) {
-            let found = left
-                .iter()
-                .position(|interface| network.has(interface, node_subnet));
-            match found {
-                Some(position) => {
-                    left.swap_remove(position);
+            let mut fitting = (0..left.len()).filter(|&n| {
+                left.get(n)
+                    .is_some_and(|interface| self.fits(network, interface, node_subnet))
+            });
+            match (fitting.next(), fitting.next()) {
+                (Some(one), None) => {
+                    left.swap_remove(one);
                 }
-                None => missing.push(network.network.clone()),
+                // Rule 6: of two, nothing tells which.
+                _ => missing.push(network.network.clone()),
             }
         }
         missing.sort();
         missing
     }
-}
 
-impl GateNetwork {
-    /// Whether an interface is this network's.
-    fn has(&self, interface: &ImdsInterface, node_subnet: Option<&str>) -> bool {
-        if !self.subnet_ids.contains(&interface.subnet_id) {
+    /// Whether an interface at no claimed place can be a network's.
+    fn fits(
+        &self,
+        network: &GateNetwork,
+        interface: &ImdsInterface,
+        node_subnet: Option<&str>,
+    ) -> bool {
+        if !network.subnet_ids.contains(&interface.subnet_id) {
             return false;
         }
-        match self.device_index {
-            // Card 0 is the only one whose number may be absent.
+        match network.device_index {
+            // Rule 3: an absent card counts as card 0.
             Some(index) => {
                 interface.device_number == index
-                    && interface.network_card.unwrap_or(0) == self.network_card
+                    && interface.network_card.unwrap_or(0) == network.network_card
             }
-            // The VPC CNI's interfaces are in the node's subnet too, and no place tells them apart.
-            None => node_subnet != Some(interface.subnet_id.as_str()),
+            // Rule 4: the VPC CNI's interfaces are in the node's subnet too, and no place tells them apart.
+            None => {
+                let mut claimed = self.claimed.iter();
+                node_subnet.is_some_and(|subnet| subnet != interface.subnet_id)
+                    // Rule 5: a number that still reads 0 can become that of a claimed place.
+                    && (interface.device_number != 0
+                        || !claimed.any(|place| place.subnet_ids.contains(&interface.subnet_id)))
+            }
         }
+    }
+}
+
+impl ClaimedPlace {
+    /// Rule 5: while the card is absent, it can be any.
+    fn is_of(&self, interface: &ImdsInterface) -> bool {
+        let card = interface.network_card.unwrap_or(self.network_card);
+        self.subnet_ids.contains(&interface.subnet_id)
+            && interface.device_number == self.device_index
+            && card == self.network_card
     }
 }

@@ -39,7 +39,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 pub use ec2_client::{VPC_CNI, is_of_vpc_cni};
-pub use gate::{Gate, GateNetwork};
+pub use gate::{ClaimedPlace, Gate, GateNetwork};
 pub use imds::{Imds, ImdsInterface};
 pub use settings::{CniSettings, NodeSettings};
 

@@ -101,6 +101,7 @@ impl Scene {
                 device_index,
                 network_card: 0,
             }],
+            ..Gate::default()
         }
         .to_user_data()
     }
@@ -335,8 +336,23 @@ fn network(name: &str, subnet: &str, place: Option<(u32, u32)>) -> GateNetwork {
 }
 
 fn missing(gate: &[GateNetwork], interfaces: &[ImdsInterface]) -> Vec<String> {
+    missing_beside(&[], gate, interfaces)
+}
+
+/// With places that are claimed: the subnet, card and device index of each.
+fn missing_beside(
+    claimed: &[(&str, u32, u32)],
+    gate: &[GateNetwork],
+    interfaces: &[ImdsInterface],
+) -> Vec<String> {
+    let claimed = claimed.iter().map(|(subnet, card, index)| ClaimedPlace {
+        subnet_ids: vec![(*subnet).to_owned()],
+        device_index: *index,
+        network_card: *card,
+    });
     let gate = Gate {
         gate: gate.to_vec(),
+        claimed: claimed.collect(),
     };
     gate.missing(&imds(interfaces))
 }
@@ -388,6 +404,90 @@ fn one_interface_does_not_stand_for_two_networks() {
     assert_eq!(missing(&gate, &[shown("s", None, 0)]), ["fixed"]);
     let both = [shown("s", None, 1), shown("s", None, 2)];
     assert_eq!(missing(&gate, &both), [""; 0]);
+}
+
+#[test]
+fn neither_of_two_interfaces_that_could_be_a_networks_is_taken() {
+    let gate = [network("free", "s", None)];
+    let both = [shown("s", None, 2), shown("s", None, 7)];
+    assert_eq!(missing(&gate, &both), ["free"]);
+    assert_eq!(missing(&gate, &both[1..]), [""; 0]);
+}
+
+/// The cases of node/tests/test_parts.py, `test_leaves_a_claimed_place_alone`.
+#[test]
+fn claimed_place_is_no_networks() {
+    let gate = [network("free", "s", None)];
+    let claimed = [("s", 0, 2)];
+    let cases: [(&[ImdsInterface], bool); 7] = [
+        (&[shown("s", None, 2)], false),
+        // Its number reads 0: it could be either.
+        (&[shown("s", None, 0)], false),
+        (&[shown("s", None, 2), shown("s", None, 0)], false),
+        (&[shown("s", None, 2), shown("s", None, 7)], true),
+        (&[shown("s", None, 7), shown("s", None, 2)], true),
+        (&[shown("s", None, 7)], true),
+        // The same number on another card is another place.
+        (&[shown("s", Some(1), 2), shown("s", Some(0), 2)], true),
+    ];
+    for (interfaces, is_found) in cases {
+        let missing = missing_beside(&claimed, &gate, interfaces);
+        assert_eq!(missing.is_empty(), is_found, "{interfaces:?}");
+    }
+    // In another subnet, a number that reads 0 is nobody's question.
+    assert_eq!(
+        missing_beside(&[("t", 0, 2)], &gate, &[shown("s", None, 0)]),
+        [""; 0]
+    );
+}
+
+#[test]
+fn claimed_place_on_another_card_waits_for_the_card() {
+    let gate = [network("a", "s", Some((0, 1)))];
+    let claimed = [("s", 1, 1)];
+    let (unknown, other, own) = (
+        shown("s", None, 1),
+        shown("s", Some(1), 1),
+        shown("s", Some(0), 1),
+    );
+    assert_eq!(
+        missing_beside(&claimed, &gate, std::slice::from_ref(&unknown)),
+        ["a"]
+    );
+    assert_eq!(
+        missing_beside(&claimed, &gate, std::slice::from_ref(&other)),
+        ["a"]
+    );
+    assert_eq!(missing_beside(&claimed, &gate, &[other, own]), [""; 0]);
+    assert_eq!(missing_beside(&[("t", 1, 1)], &gate, &[unknown]), [""; 0]);
+}
+
+#[test]
+fn gate_that_could_not_tell_its_networks_apart_stays_closed() {
+    for (networks, says) in [
+        (
+            [network("a", "s", None), network("b", "s", None)],
+            "two networks without deviceIndex have a subnet in common",
+        ),
+        (
+            [
+                network("a", "s", Some((0, 1))),
+                network("b", "t", Some((0, 1))),
+            ],
+            "two networks have the same place",
+        ),
+        (
+            [network("a", "s", None), network("a", "t", None)],
+            "two networks have the same network",
+        ),
+    ] {
+        let gate = Gate {
+            gate: networks.to_vec(),
+            ..Gate::default()
+        };
+        let error = Gate::of_user_data(Some(&gate.to_user_data())).unwrap();
+        assert!(error.unwrap_err().contains(says), "{says}");
+    }
 }
 
 #[test]

@@ -1,100 +1,15 @@
-//! Whether user data fits a profile: the gate and its networks, maxPods beside the slots, the
-//! startup taint.
+//! Whether user data fits a profile: the gate ([`crate::gate`]), maxPods beside the slots, the startup
+//! taint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use hookline_domain::profile::{Profile, Slot};
-use serde::{Deserialize, Serialize};
+use hookline_domain::profile::Profile;
 
 use crate::findings::Findings;
+use crate::gate::{self, Gate};
 use crate::instance_types::NetworkLimits;
 use crate::join::{BY_INSTANCE_TYPE, Bootstrap, Join};
-use crate::shell::Shell;
 use crate::show;
-
-/// A network that the gate waits for (docs/node.md, "The settings").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GateNetwork {
-    /// The network's name.
-    pub network: String,
-    /// The network's subnets.
-    #[serde(default)]
-    pub subnet_ids: Vec<String>,
-    /// The device index, if it is fixed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device_index: Option<u32>,
-    /// The network card.
-    #[serde(default)]
-    pub network_card: u32,
-}
-
-/// What holds kubelet back until the interfaces are there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Gate {
-    /// What has its settings.
-    pub from: String,
-    /// Whether kubelet needs it to start.
-    pub holds_kubelet: bool,
-    /// The networks that it waits for.
-    pub networks: Vec<GateNetwork>,
-}
-
-/// The settings of the gate, of which the networks matter here.
-#[derive(Deserialize)]
-struct Settings {
-    gate: Vec<GateNetwork>,
-}
-
-/// Finds the gate: its settings, in a document that a script gives to `install.sh`, in a file, or
-/// in a bootstrap container's user data; and kubelet's drop-in.
-pub(crate) fn gate(shell: &Shell, containers: &[(String, String)]) -> Option<Gate> {
-    let settings = |text: &str| serde_json::from_str::<Settings>(text).ok();
-    for (name, text) in containers {
-        if let Some(settings) = settings(text) {
-            return Some(Gate {
-                from: show::text(&format!("the bootstrap container {name}")),
-                holds_kubelet: true,
-                networks: shown(settings.gate),
-            });
-        }
-    }
-    let files = shell.files.iter();
-    let holds_kubelet = files.clone().any(|(path, file)| {
-        path.starts_with("/etc/systemd/system/kubelet.service.d/")
-            && file.content.contains("hookline-gate")
-    });
-    let inputs = shell
-        .inputs
-        .iter()
-        .filter_map(|call| Some((call.place.clone(), call.arguments.first()?)));
-    let files = files.filter(|(path, _)| *path == "/etc/hookline/node.json");
-    let files = files.map(|(path, file)| (format!("{}, {path}", file.place), &file.content));
-    let mut found = inputs
-        .chain(files)
-        .filter_map(|(from, text)| Some((from, settings(text)?)));
-    let (from, settings) = found.next()?;
-    Some(Gate {
-        from: show::text(&from),
-        holds_kubelet,
-        networks: shown(settings.gate),
-    })
-}
-
-fn shown(networks: Vec<GateNetwork>) -> Vec<GateNetwork> {
-    let shown = networks.into_iter().take(64).map(|network| GateNetwork {
-        network: show::text(&network.network),
-        subnet_ids: network
-            .subnet_ids
-            .iter()
-            .take(64)
-            .map(|id| show::text(id))
-            .collect(),
-        ..network
-    });
-    shown.collect()
-}
 
 /// Says what does not fit.
 pub(crate) fn check(
@@ -104,96 +19,27 @@ pub(crate) fn check(
     limits: Option<&NetworkLimits>,
     findings: &mut Findings,
 ) {
-    check_gate(profile, join, gate, findings);
+    match gate {
+        Some(gate) => gate::check(profile, gate, findings),
+        None => check_without_gate(profile, join, findings),
+    }
     check_max_pods(profile, join, limits, findings);
     check_startup_taint(profile, join, findings);
 }
 
-fn check_gate(profile: &Profile, join: &Join, gate: Option<&Gate>, findings: &mut Findings) {
-    let Some(gate) = gate else {
-        if !profile.slots.is_empty() {
-            let what = match join.bootstrap {
-                Bootstrap::Bottlerocket => {
-                    "no bootstrap container holds the boot until the interfaces are there: kubelet starts without them"
-                }
-                _ => {
-                    "nothing in it installs the gate: unless the image has it, kubelet starts before the interfaces are there"
-                }
-            };
-            findings.warning("no-gate", None, what);
-        }
+fn check_without_gate(profile: &Profile, join: &Join, findings: &mut Findings) {
+    if profile.slots.is_empty() {
         return;
-    };
-    if !gate.holds_kubelet {
-        let what = "it has settings for the gate, and no drop-in by which kubelet needs the gate";
-        findings.problem("gate-without-drop-in", Some(&gate.from), what);
     }
-    for network in &gate.networks {
-        let Some(slot) = profile
-            .slots
-            .iter()
-            .find(|slot| slot.network == network.network)
-        else {
-            findings.problem(
-                "gate-waits-forever",
-                Some(&gate.from),
-                format_args!("the gate waits for the network {}, which the profile does not have: kubelet never starts", network.network),
-            );
-            continue;
-        };
-        check_network(network, slot, &gate.from, findings);
-    }
-    for slot in &profile.slots {
-        if !gate
-            .networks
-            .iter()
-            .any(|network| network.network == slot.network)
-        {
-            findings.note(
-                "not-gated",
-                Some(&gate.from),
-                format_args!(
-                    "the gate does not wait for the network {} of the profile",
-                    show::text(&slot.network)
-                ),
-            );
+    let what = match join.bootstrap {
+        Bootstrap::Bottlerocket => {
+            "no bootstrap container holds the boot until the interfaces are there: kubelet starts without them"
         }
-    }
-}
-
-fn check_network(network: &GateNetwork, slot: &Slot, from: &str, findings: &mut Findings) {
-    let name = &network.network;
-    let of = |index: Option<u32>| index.map_or("none".to_owned(), |index| index.to_string());
-    if network.device_index.is_some() && network.device_index != slot.device_index {
-        let (waits, has) = (of(network.device_index), of(slot.device_index));
-        findings.problem(
-            "device-index",
-            Some(from),
-            format_args!("for {name} the gate waits at device index {waits}, and the profile has {has}: kubelet may never start"),
-        );
-    }
-    if network.device_index.is_some() && network.network_card != slot.network_card {
-        let (waits, has) = (network.network_card, slot.network_card);
-        findings.problem(
-            "network-card",
-            Some(from),
-            format_args!("for {name} the gate waits on network card {waits}, and the profile has {has}: kubelet never starts"),
-        );
-    }
-    let known: BTreeSet<&str> = network.subnet_ids.iter().map(String::as_str).collect();
-    let unknown = slot
-        .subnet_ids
-        .iter()
-        .map(ToString::to_string)
-        .filter(|id| !known.contains(id.as_str()));
-    let unknown: Vec<String> = unknown.collect();
-    if !unknown.is_empty() {
-        findings.problem(
-            "subnets",
-            Some(from),
-            format_args!("for {name} the gate does not know {} of the profile: it does not take an interface there", unknown.join(", ")),
-        );
-    }
+        _ => {
+            "nothing in it installs the gate: unless the image has it, kubelet starts before the interfaces are there"
+        }
+    };
+    findings.warning("no-gate", None, what);
 }
 
 /// The interfaces of slots take places on the default network card that the VPC CNI cannot use

@@ -8,7 +8,8 @@ use crate::cloud_config::{CloudConfig, counts};
 use crate::cluster::Origin;
 use crate::decode::Encodings;
 use crate::findings::{Finding, Findings, Severity};
-use crate::fit::{self, Gate};
+use crate::fit;
+use crate::gate::{self, Gate};
 use crate::instance_types::NetworkLimits;
 use crate::join::{self, Bootstrap, Join};
 use crate::kind::{Kind, NODE_CONFIG};
@@ -101,7 +102,7 @@ pub fn explain(input: &[u8], context: Context<'_>) -> Result<Explanation, Refusa
     } else {
         join::by_nothing(Bootstrap::None, origin, &mut findings)
     };
-    let gate = fit::gate(&shell, &containers);
+    let gate = gate::find(&shell, &containers);
     if let Some(profile) = context.profile {
         fit::check(profile, &join, gate.as_ref(), context.limits, &mut findings);
     }

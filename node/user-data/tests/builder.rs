@@ -135,10 +135,24 @@ fn gate_of_the_builder_fits_the_profile() {
 #[test]
 fn what_does_not_fit_is_told() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 11] = [
         (
             |profile| profile["slots"][1]["network"] = json!("other"),
+            "network-name",
+        ),
+        (
+            |profile| {
+                profile["slots"].as_array_mut().unwrap().pop();
+            },
             "gate-waits-forever",
+        ),
+        (
+            // The gate knows user-plane by its subnets alone.
+            |profile| {
+                let slot = json!({"network": "fourth", "deviceIndex": 4, "subnetIds": ["subnet-02b00000000000000"], "securityGroupIds": ["sg-0123456789abcdef0"]});
+                profile["slots"].as_array_mut().unwrap().push(slot);
+            },
+            "ambiguous",
         ),
         (
             |profile| profile["slots"][0]["deviceIndex"] = json!(2),
@@ -186,9 +200,42 @@ fn what_does_not_fit_is_told() {
     for (change, expected) in cases {
         let found = fitted("al2023-self-managed.txt", &profile(change));
         let mut found = complaints(&found);
-        found.retain(|code| *code != "no-room" || expected == "no-room");
+        // A fourth slot takes addresses of pods.
+        found.retain(|code| {
+            !["no-room", "max-pods-above-addresses"].contains(code) || *code == expected
+        });
         assert_eq!(found, [expected]);
     }
+}
+
+/// A slot in the subnets of a network that the gate knows by them alone, as an ignored one.
+#[test]
+fn claimed_place_tells_another_slot_apart_and_is_no_networks() {
+    let text = read("al2023-self-managed.txt");
+    let with_claim = |index: u32| {
+        let claim = json!([{"subnetIds": ["subnet-02b00000000000000"], "deviceIndex": index}]);
+        let (before, after) = text.split_once("]}\n").unwrap();
+        format!("{before}],\"claimed\":{claim}}}\n{after}")
+    };
+    let codes = |index: u32, profile: &Profile| {
+        let context = Context {
+            origin: Origin::File,
+            profile: Some(profile),
+            limits: None,
+        };
+        let found = explain(with_claim(index).as_bytes(), context).unwrap();
+        assert_eq!(found.gate.as_ref().unwrap().claimed.len(), 1);
+        complaints(&found)
+    };
+    let with_fourth = profile(|profile| {
+        let slot = json!({"network": "fourth", "deviceIndex": 4, "subnetIds": ["subnet-02b00000000000000"], "securityGroupIds": ["sg-0123456789abcdef0"]});
+        profile["slots"].as_array_mut().unwrap().push(slot);
+    });
+    assert_eq!(codes(4, &with_fourth), [""; 0]);
+    assert_eq!(codes(5, &with_fourth), ["ambiguous"]);
+    let own = profile(|profile| profile["slots"][1]["deviceIndex"] = json!(2));
+    assert_eq!(codes(2, &own), ["claimed"]);
+    assert_eq!(codes(3, &own), [""; 0]);
 }
 
 #[test]

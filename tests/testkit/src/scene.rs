@@ -382,6 +382,7 @@ impl Scene {
                     network_card: 0,
                 })
                 .collect(),
+            ..Gate::default()
         }
     }
 

@@ -1,42 +1,23 @@
-//! The CDK app's configuration, as far as `check` needs it. `cdk synth` checks the rest.
+//! The CDK app's configuration: held against the app's schema, and read as far as `check` needs it. `cdk synth`
+//! checks what no schema can express.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hookline_domain::reconcile::hooks::ExpectedHooks;
-use hookline_runtime::payload::{did_you_mean, suggestion};
+use hookline_runtime::payload::did_you_mean;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::commands::profile::problems::Problem;
+use crate::commands::profile::problems::{MAX_PROBLEMS, Problem};
 use crate::commands::profile::read as read_json;
+use crate::commands::violations::{Violation, member, validator, violations};
 use crate::error::{Error, Result};
 use crate::judge::hooks::RECOMMENDED;
 use crate::settings::Source;
 
-/// The fields of a configuration (`cdk/lib/shared/config.schema.json`).
-const FIELDS: [&str; 20] = [
-    "$schema",
-    "stackName",
-    "account",
-    "region",
-    "functions",
-    "architecture",
-    "reservedConcurrency",
-    "profiles",
-    "retiredProfiles",
-    "networkLimit",
-    "networkOwnerAccounts",
-    "hooks",
-    "nodeGroups",
-    "naming",
-    "autoScalingGroupNamePatterns",
-    "alarms",
-    "logs",
-    "reconcile",
-    "traffic",
-    "tags",
-];
+/// What the CDK app holds a configuration against. Profiles have rules of their own.
+const SCHEMA: &str = include_str!("../../../../cdk/lib/shared/config.schema.json");
 
 /// What a configuration says.
 pub(super) struct Configuration {
@@ -119,7 +100,7 @@ pub(super) fn read(source: &Source) -> Result<Found> {
         return Err(Error::NotPrinted { path: path.clone() });
     }
     let (file, value) = read_json(source)?;
-    let problems = problems(&value);
+    let problems = problems(&value)?;
     if !problems.is_empty() {
         return Ok(Err((file, problems)));
     }
@@ -135,30 +116,57 @@ fn is_code(path: &Path) -> bool {
     extension.is_some_and(|it| matches!(it, "ts" | "mts" | "cts" | "js" | "mjs" | "cjs"))
 }
 
-/// The fields without which another stack, or less, would be checked than is meant.
-fn problems(value: &Value) -> Vec<Problem> {
-    let Some(fields) = value.as_object() else {
-        return Vec::new();
+/// What of a configuration the CDK app would refuse by its schema.
+fn problems(value: &Value) -> Result<Vec<Problem>> {
+    let internal = |error: serde_json::Error| Error::Internal {
+        doing: "reading the schema of the configuration",
+        detail: error.to_string(),
     };
-    let unknown = fields.keys().filter(|it| !FIELDS.contains(&it.as_str()));
-    let mut problems: Vec<Problem> = unknown
-        .map(|field| Problem {
-            field: field.clone(),
-            problem: "is not a field of the configuration".to_owned(),
-            remedy: format!(
+    let schema: Value = serde_json::from_str(SCHEMA).map_err(internal)?;
+    let validator = validator(&schema)?;
+    let errors = validator.iter_errors(value);
+    let found = errors.flat_map(|error| violations(&error, &schema, ""));
+    Ok(found
+        .take(MAX_PROBLEMS)
+        .map(|(at, violation)| problem(&at, violation))
+        .collect())
+}
+
+fn problem(at: &str, violation: Violation) -> Problem {
+    const PAGES: &str = "docs/deploy.md, docs/node-groups.md";
+    let correct = |meant: Option<String>| {
+        let meant = did_you_mean(meant.as_deref());
+        format!("{meant}Correct it ({PAGES}).")
+    };
+    let (field, problem, remedy) = match violation {
+        Violation::Missing(name) => {
+            let remedy = match name.as_str() {
+                "stackName" => {
+                    "Give the name of the stack that the configuration is deployed as.".to_owned()
+                }
+                _ => format!("Add it ({PAGES})."),
+            };
+            (member(at, &name), "is missing".to_owned(), remedy)
+        }
+        Violation::Unknown { meant } => (
+            at.to_owned(),
+            "is not a field of the configuration".to_owned(),
+            format!(
                 "{}Correct it, or remove it.",
-                did_you_mean(suggestion(field, FIELDS))
+                did_you_mean(meant.as_deref())
             ),
-        })
-        .collect();
-    if !fields.contains_key("stackName") {
-        problems.push(Problem {
-            field: "stackName".to_owned(),
-            problem: "is missing".to_owned(),
-            remedy: "Give the name of the stack that the configuration is deployed as.".to_owned(),
-        });
+        ),
+        Violation::OfGroup(text) => (at.to_owned(), text, correct(None)),
+        Violation::OfField { text, meant } => (at.to_owned(), text, correct(meant)),
+    };
+    Problem {
+        field: match field.is_empty() {
+            true => "the configuration".to_owned(),
+            false => field,
+        },
+        problem,
+        remedy,
     }
-    problems
 }
 
 impl Configuration {
@@ -205,30 +213,97 @@ mod tests {
 
     use super::*;
 
+    /// The fields that have a problem, each with its remedy.
+    fn found(value: &Value) -> Vec<(String, String)> {
+        let found = problems(value).unwrap().into_iter();
+        found.map(|it| (it.field, it.remedy)).collect()
+    }
+
+    fn fields(value: &Value) -> Vec<String> {
+        found(value).into_iter().map(|(field, _)| field).collect()
+    }
+
     #[test]
-    fn fields_are_those_of_the_apps_schema() {
-        let schema = include_str!("../../../../cdk/lib/shared/config.schema.json");
-        let schema: Value = serde_json::from_str(schema).unwrap();
-        let fields = schema["properties"].as_object().unwrap();
-        let mut known = FIELDS.to_vec();
-        known.sort_unstable();
-        let mut fields: Vec<&str> = fields.keys().map(String::as_str).collect();
-        fields.sort_unstable();
-        assert_eq!(known, fields);
+    fn examples_have_no_problem() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cdk/examples");
+        let mut read = 0;
+        for entry in std::fs::read_dir(examples).unwrap() {
+            let file = entry.unwrap().path().join("hookline.config.json");
+            let Ok(text) = std::fs::read_to_string(&file) else {
+                continue;
+            };
+            assert_eq!(found(&serde_json::from_str(&text).unwrap()), [], "{file:?}");
+            read += 1;
+        }
+        assert!(read > 1);
     }
 
     #[test]
     fn stack_name_that_is_missing_or_misspelt_is_a_problem() {
-        let fields = |value: &Value| {
-            let found = problems(value).into_iter();
-            found.map(|it| it.field).collect::<Vec<_>>()
+        let profiles = json!([{}]);
+        assert_eq!(
+            fields(&json!({"stackName": "a", "profiles": profiles})),
+            [""; 0]
+        );
+        assert_eq!(fields(&json!({"profiles": profiles})), ["stackName"]);
+        let misspelt = found(&json!({"stackname": "a", "profiles": profiles}));
+        let remedy = |field: &str| {
+            let mut fields = misspelt.iter();
+            fields
+                .find(|(it, _)| it == field)
+                .map(|(_, remedy)| remedy.as_str())
         };
-        assert_eq!(fields(&json!({"stackName": "a", "profiles": []})), [""; 0]);
-        assert_eq!(fields(&json!({"profiles": []})), ["stackName"]);
-        let misspelt = json!({"stackname": "a", "profiles": []});
-        assert_eq!(fields(&misspelt), ["stackname", "stackName"]);
-        let remedy = &problems(&misspelt)[0].remedy;
-        assert!(remedy.starts_with("Did you mean `stackName`?"), "{remedy}");
+        assert_eq!(misspelt.len(), 2, "{misspelt:?}");
+        assert!(remedy("stackName").is_some());
+        let meant = remedy("stackname").unwrap();
+        assert!(meant.starts_with("Did you mean `stackName`?"), "{meant}");
+    }
+
+    #[test]
+    fn field_below_the_top_that_the_app_refuses_is_told_with_its_path() {
+        let with = |field: &str, value: Value| {
+            let mut file = json!({"stackName": "a", "profiles": [{}]});
+            file[field] = value;
+            found(&file)
+        };
+        let group = json!({"profile": "upf", "networks": {"user-plane": {"interfacename": "up0"}}});
+        for (field, value, path, meant) in [
+            (
+                "hooks",
+                json!([{"profile": "upf", "heartbeatTimeoutSecond": 60}]),
+                "hooks[0].heartbeatTimeoutSecond",
+                "heartbeatTimeoutSeconds",
+            ),
+            (
+                "reconcile",
+                json!({"otherHook": ["drain"]}),
+                "reconcile.otherHook",
+                "otherHooks",
+            ),
+            (
+                "nodeGroups",
+                json!([group]),
+                "nodeGroups[0].networks.user-plane.interfacename",
+                "interfaceName",
+            ),
+            (
+                "reservedConcurrency",
+                json!({"tag-nodes": 1}),
+                "reservedConcurrency.tag-nodes",
+                "tag-node",
+            ),
+        ] {
+            let found = with(field, value);
+            let says = found.iter().find(|(it, _)| it == path);
+            let (_, remedy) = says.unwrap_or_else(|| panic!("no {path} in {found:?}"));
+            assert!(
+                remedy.starts_with(&format!("Did you mean `{meant}`?")),
+                "{remedy}"
+            );
+        }
+        let wrong = with("reservedConcurrency", json!({"tag-node": "1"}));
+        assert_eq!(wrong[0].0, "reservedConcurrency.tag-node");
+        assert_eq!(fields(&json!([])), ["the configuration"]);
     }
 
     #[test]

@@ -13,14 +13,12 @@
 use hookline_domain::Error as DomainError;
 use hookline_domain::profile::{self, NamingProfile, Profile, schema};
 use hookline_runtime::payload::{self, BadField, did_you_mean, shorten, suggestion};
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::paths::{Location, LocationSegment};
-use jsonschema::{ValidationError, Validator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Result};
+use crate::commands::violations::{TEMPLATES, Violation, validator, violations};
+use crate::error::Result;
 use crate::settings::ProfileKind;
 
 /// The most characters of a text that a problem shows: the field may hold anything.
@@ -28,13 +26,7 @@ const MAX_CHARACTERS: usize = 300;
 
 /// The most problems that are looked for. Nobody reads more at once, and a file of another kind may
 /// have as many as it has fields.
-pub(super) const MAX_PROBLEMS: usize = 100;
-
-/// The fields that hold templates.
-const TEMPLATES: [&str; 3] = ["nodeTags", "volumeTags", "interfaceTags"];
-
-/// The pattern of the schema for text without control characters.
-const PRINTABLE: &str = r"^\P{Cc}*$";
+pub(crate) const MAX_PROBLEMS: usize = 100;
 
 /// A field that does not hold what it must.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,7 +57,7 @@ pub(crate) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
     let mut more: Vec<Problem> = Vec::new();
     let violations = validator
         .iter_errors(profile)
-        .flat_map(|error| violations(&error, &schema));
+        .flat_map(|error| violations(&error, &schema, "profile"));
     for (field, violation) in violations {
         if problems.len() + more.len() >= MAX_PROBLEMS {
             break;
@@ -114,13 +106,6 @@ fn schema_of(kind: ProfileKind) -> Value {
         ProfileKind::Launch => schema::profile().to_value(),
         ProfileKind::Naming => schema::naming_profile().to_value(),
     }
-}
-
-fn validator(schema: &Value) -> Result<Validator> {
-    jsonschema::draft202012::new(schema).map_err(|error| Error::Internal {
-        doing: "compiling the JSON Schema of a profile",
-        detail: error.to_string(),
-    })
 }
 
 /// The problems of each template, read in a profile that has no other.
@@ -280,19 +265,6 @@ fn missing(name: &str) -> String {
     format!("{MISSING} `{name}`")
 }
 
-/// What the JSON Schema found.
-#[derive(Debug)]
-enum Violation {
-    /// The field lacks this one.
-    Missing(String),
-    /// There is no such field. Perhaps another one was meant.
-    Unknown { meant: Option<String> },
-    /// No form of the field fits: the cause is in it or in a field below.
-    OfGroup(String),
-    /// The value breaks a rule. Perhaps another value was meant.
-    OfField { text: String, meant: Option<String> },
-}
-
 impl Violation {
     /// Returns `true` if `known` says the same of `field`.
     fn is_said_by(&self, field: &str, known: &Problem) -> bool {
@@ -317,107 +289,6 @@ fn plain(path: &str) -> String {
 fn is_within(path: &str, outer: &str) -> bool {
     let rest = path.strip_prefix(outer);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-}
-
-/// The fields that an error of the schema is about.
-fn violations(error: &ValidationError<'_>, schema: &Value) -> Vec<(String, Violation)> {
-    let at = path(error.instance_path());
-    let text = || error.masked_with("the value").to_string();
-    let of_field = |text: String, meant| vec![(at.clone(), Violation::OfField { text, meant })];
-    match error.kind() {
-        ValidationErrorKind::Required { property } => {
-            let name = property.as_str().unwrap_or_default().to_owned();
-            vec![(at, Violation::Missing(name))]
-        }
-        ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            let known = known_fields(error, schema);
-            let meant = |name: &str| suggestion(name, known.iter().copied()).map(str::to_owned);
-            unexpected
-                .iter()
-                .map(|name| {
-                    let meant = meant(name);
-                    (format!("{at}.{name}"), Violation::Unknown { meant })
-                })
-                .collect()
-        }
-        // Null, or a value of one form: what is wrong with that form says more.
-        ValidationErrorKind::AnyOf { context } if form_of(error, context).is_some() => {
-            let form = form_of(error, context).unwrap_or_default();
-            form.iter()
-                .flat_map(|error| violations(error, schema))
-                .collect()
-        }
-        ValidationErrorKind::AnyOf { .. }
-        | ValidationErrorKind::OneOfNotValid { .. }
-        | ValidationErrorKind::OneOfMultipleValid { .. } => {
-            let text = "the value has none of the forms of this field, or more than one";
-            vec![(at, Violation::OfGroup(text.to_owned()))]
-        }
-        ValidationErrorKind::PropertyNames { .. } => vec![(at, Violation::OfGroup(text()))],
-        ValidationErrorKind::Pattern { pattern } if pattern == PRINTABLE => {
-            of_field("the value has control characters".to_owned(), None)
-        }
-        ValidationErrorKind::Enum { options } => {
-            let known = options.as_array().into_iter().flatten();
-            let known = known.filter_map(Value::as_str);
-            let value = error.instance().as_str();
-            let meant = value.and_then(|value| suggestion(value, known));
-            of_field(text(), meant.map(str::to_owned))
-        }
-        _ => of_field(text(), None),
-    }
-}
-
-/// The fields that an object may have which has another one: the schema names them beside the rule
-/// that the object breaks.
-fn known_fields<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Vec<&'a str> {
-    let rule = error.schema_path().as_str();
-    let object = rule.rsplit_once('/').map_or("", |(object, _)| object);
-    let fields = schema.pointer(&format!("{object}/properties"));
-    let fields = fields.and_then(Value::as_object);
-    fields
-        .into_iter()
-        .flat_map(Map::keys)
-        .map(String::as_str)
-        .collect()
-}
-
-/// Of the forms that a value may have, what is wrong with the only one of the value's own type.
-fn form_of<'a>(
-    error: &ValidationError<'_>,
-    forms: &'a [Vec<ValidationError<'static>>],
-) -> Option<&'a [ValidationError<'static>]> {
-    let at = error.instance_path();
-    let is_another_type = |wrong: &ValidationError<'_>| {
-        matches!(wrong.kind(), ValidationErrorKind::Type { .. }) && wrong.instance_path() == at
-    };
-    let mut fitting = forms
-        .iter()
-        .filter(|form| !form.iter().any(is_another_type));
-    fitting
-        .next()
-        .filter(|_| fitting.next().is_none())
-        .map(Vec::as_slice)
-}
-
-/// A path in the domain's form.
-fn path(location: &Location) -> String {
-    let mut path = "profile".to_owned();
-    let mut is_key = false;
-    for segment in location.iter() {
-        match segment {
-            LocationSegment::Index(index) => path.push_str(&format!("[{index}]")),
-            LocationSegment::Property(name) if is_key => path.push_str(&format!("[{name:?}]")),
-            LocationSegment::Property(name) => {
-                // The fields below are keys of tags, and may hold dots.
-                is_key = name == "tags" || TEMPLATES.contains(&name.as_ref());
-                path.push('.');
-                path.push_str(&name);
-            }
-        }
-    }
-    path
 }
 
 #[cfg(test)]

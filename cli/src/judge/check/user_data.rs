@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Profile;
+use hookline_user_data::{Gate, Severity};
 
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind};
@@ -23,17 +24,24 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = Vec::new();
     for input in &account.profiles {
         let profile = &input.profile;
-        if profile.slots.is_empty() {
-            continue;
-        }
+        let needs_gate = !profile.slots.is_empty();
+        // The notes have what does not fit in a launch template that the deployment makes anew.
+        let is_replaced = super::is_of_node_group(account, &profile.name);
         for group in account.groups_of(&profile.selector) {
             for (reference, user_data) in user_data_of(account, group) {
                 let place = format!("the user data of the launch template {reference}");
                 let of_template = match user_data {
                     UserData::Unreadable(_) => Vec::new(),
-                    UserData::Absent => vec![gate_missing("has no user data")],
+                    UserData::Absent if needs_gate => vec![gate_missing("has no user data")],
+                    UserData::Absent => Vec::new(),
                     UserData::Read(said) => {
-                        let mut found: Vec<Finding> = gate(profile, said).into_iter().collect();
+                        let mut found = match &said.gate {
+                            None if needs_gate => {
+                                vec![gate_missing("has user data without a gate")]
+                            }
+                            Some(it) if !is_replaced => gate(profile, group, it),
+                            _ => Vec::new(),
+                        };
                         found.extend(pods(account, profile, group, &said.max_pods));
                         found
                     }
@@ -49,12 +57,12 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     found
 }
 
-/// User data that is not read, and numbers of pods that are not known.
+/// User data that is not read, numbers of pods that are not known, and networks that no gate waits for.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     let templates = account.templates.iter();
     let user_data = templates
         .filter_map(|(reference, template)| Some((reference, &template.as_ref()?.user_data)));
-    user_data
+    let of_user_data = user_data
         .filter_map(|(reference, user_data)| {
             let what = match user_data {
                 UserData::Unreadable(refusal) => {
@@ -67,8 +75,8 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
                 UserData::Read(_) | UserData::Absent => return None,
             };
             Some(format!("The user data of the launch template {reference} {what}."))
-        })
-        .collect()
+        });
+    of_user_data.chain(gate_notes(account)).collect()
 }
 
 /// The launch templates of a group, with their user data.
@@ -89,46 +97,68 @@ fn gate_missing(how: &str) -> Finding {
         .say("Add the gate to the user data (docs/node.md, docs/node-groups.md), or bake it into the image.")
 }
 
-fn gate(profile: &Profile, said: &Said) -> Option<Finding> {
-    let Some(gate) = &said.gate else {
-        return Some(gate_missing("has user data without a gate"));
-    };
-    let networks = gate.networks.iter();
-    let waits_for: BTreeSet<String> = networks.map(|it| it.network.clone()).collect();
-    let has: BTreeSet<String> = profile
-        .slots
-        .iter()
-        .map(|slot| slot.network.clone())
-        .collect();
-    if waits_for == has {
-        return None;
-    }
-    let mut differences = vec![format!("Its settings are in {}.", gate.from)];
-    for (what, one, other) in [
-        (
-            "It waits for {}, which the profile does not have.",
-            &waits_for,
-            &has,
-        ),
-        ("It does not wait for {}.", &has, &waits_for),
-    ] {
-        let missing: Vec<&String> = one.difference(other).collect();
-        if !missing.is_empty() {
-            differences.push(what.replace("{}", &list(missing, LISTED)));
+/// What of the gate does not fit the profile.
+fn gate(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Finding> {
+    let misfits = gate.misfits(profile, &group.subnets).into_iter();
+    let problems = misfits.filter(|misfit| misfit.severity == Severity::Problem);
+    problems
+        .map(|misfit| {
+            let finding = Finding::new(
+                Kind::GateDiffers,
+                format!(
+                    "The gate does not fit the profile {}: {}.",
+                    profile.name, misfit.message
+                ),
+            )
+            .shown_by(format!("Its settings are in {}.", gate.from));
+            match misfit.code {
+                "gate-without-drop-in" => {
+                    finding.say("Install the gate with node/install.sh, which writes the drop-in (docs/node.md).")
+                }
+                _ => finding.say(
+                    "Give the gate the places of the profile, in a new version of the launch template; or take the change \
+                     of the profile back (docs/node.md, \"Changing a profile and its launch template\").",
+                ),
+            }
+        })
+        .collect()
+}
+
+/// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,
+/// all that does not fit until then.
+fn gate_notes(account: &Account) -> Vec<String> {
+    let mut notes = Vec::new();
+    for input in &account.profiles {
+        let profile = &input.profile;
+        let is_replaced = super::is_of_node_group(account, &profile.name);
+        for group in account.groups_of(&profile.selector) {
+            for (reference, user_data) in user_data_of(account, group) {
+                let UserData::Read(Said {
+                    gate: Some(gate), ..
+                }) = user_data
+                else {
+                    continue;
+                };
+                let misfits = gate.misfits(profile, &group.subnets).into_iter();
+                let told = misfits.filter(|it| is_replaced || it.severity != Severity::Problem);
+                notes.extend(told.map(|misfit| {
+                    let place = format!("The launch template {reference} of {}", group.name);
+                    let (name, what) = (&profile.name, misfit.message);
+                    match is_replaced {
+                        true => format!(
+                            "{place} does not fit the profile {name} until the deployment has changed it: {what}. Deploy while the group \
+                             launches nothing (docs/node-groups.md, \"Nodes between two changes\")."
+                        ),
+                        false => format!(
+                            "{place} and the profile {name}: {what}. If the network is not to be ignored, add it to the gate in a new \
+                             version of the launch template (docs/node.md)."
+                        ),
+                    }
+                }));
+            }
         }
     }
-    let mut finding = Finding::new(
-        Kind::GateDiffers,
-        format!(
-            "The gate waits for other networks than the profile {} has.",
-            profile.name
-        ),
-    );
-    finding.evidence = differences;
-    Some(finding.say(
-        "Give the gate the networks of the profile, in a new version of the launch template (docs/node.md, \
-         \"Changing a profile and its launch template\").",
-    ))
+    notes
 }
 
 /// A number of pods that is larger than what the VPC CNI has addresses for.

@@ -1,6 +1,6 @@
 //! Who ended an instance, by EC2's code (EC2 API Reference, StateReason), and what to do about it.
 
-use super::Finding;
+use crate::judge::Remedy;
 use crate::observed::network::SeenInstance;
 
 /// Who ended an instance.
@@ -25,27 +25,31 @@ impl EndedBy {
 }
 
 /// What to do about an instance that ended so. Auto Scaling replaces it in any case.
-pub(super) fn remedy(finding: Finding, instance: &str, code: &str) -> Finding {
-    match code {
-        "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => finding.say(
+pub(super) fn remedies(instance: &str, code: &str) -> Vec<Remedy> {
+    let (text, command): (&str, &[&str]) = match code {
+        "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => (
             "EC2 interrupted the Spot Instance. Auto Scaling replaces it: nothing to do. If it is frequent, allow the \
              group more instance types and Availability Zones, or use On-Demand Instances.",
+            &[],
         ),
         // AWS re:Post, "Auto Scaling failed to launch instances with encrypted AMI or encrypted volumes".
-        "Client.InternalError" => finding.say(
+        "Client.InternalError" => (
             "EC2 could not start it, most often because Auto Scaling may not use the KMS key of an encrypted volume. \
              Let the group's service-linked role use the key, by its key policy or a grant (Auto Scaling User Guide, \
              \"Required AWS KMS key policy for use with encrypted volumes\").",
+            &[],
         ),
-        "Client.VolumeLimitExceeded" => finding.say(
+        "Client.VolumeLimitExceeded" => (
             "The account has reached a quota of EBS: delete volumes, or request more in Service Quotas.",
+            &[],
         ),
-        "Client.InvalidSnapshot.NotFound" => {
-            finding.say("Correct the image, or the snapshot, in the group's launch template.")
-        }
-        "Client.InstanceInitiatedShutdown" => finding
-            .say("Auto Scaling replaces it. What it wrote before its end:")
-            .run([
+        "Client.InvalidSnapshot.NotFound" => (
+            "Correct the image, or the snapshot, in the group's launch template.",
+            &[],
+        ),
+        "Client.InstanceInitiatedShutdown" => (
+            "Auto Scaling replaces it. What it wrote before its end:",
+            &[
                 "aws",
                 "ec2",
                 "get-console-output",
@@ -55,10 +59,11 @@ pub(super) fn remedy(finding: Finding, instance: &str, code: &str) -> Finding {
                 "Output",
                 "--output",
                 "text",
-            ]),
-        "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => finding
-            .say("Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:")
-            .run([
+            ],
+        ),
+        "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => (
+            "Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:",
+            &[
                 "aws",
                 "cloudtrail",
                 "lookup-events",
@@ -68,9 +73,13 @@ pub(super) fn remedy(finding: Finding, instance: &str, code: &str) -> Finding {
                 "Events[].[EventTime,EventName,Username]",
                 "--output",
                 "text",
-            ]),
-        _ => finding.say(
-            "Auto Scaling replaces it: nothing to do. If it is frequent, ask AWS Support with this reason.",
+            ],
         ),
-    }
+        _ => (
+            "Auto Scaling replaces it: nothing to do. If it is frequent, ask AWS Support with this reason.",
+            &[],
+        ),
+    };
+    let command = (!command.is_empty()).then(|| Remedy::run(command.iter().copied()));
+    std::iter::once(Remedy::say(text)).chain(command).collect()
 }

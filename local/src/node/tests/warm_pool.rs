@@ -36,6 +36,7 @@ async fn pass(seconds: u64) {
 fn gate_holds_a_node_on_its_way_into_a_warm_pool_whatever_interfaces_it_has() {
     let gate = Gate {
         gate: vec![network("signaling", "net", None)],
+        ..Gate::default()
     };
     let mut node = imds(&[shown("net", None, 1)]);
     assert!(gate.missing(&node).is_empty());

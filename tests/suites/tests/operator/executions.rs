@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use hookline_local::ec2::EndReason;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::json_api::json_call;
@@ -74,6 +74,43 @@ async fn instance_that_ec2_ended_midway_is_told_with_ec2s_reason() -> Result<()>
         assert!(words.contains(says), "no {says:?} in {cause:#}");
     }
     check_not_found(&launch, "failed")?;
+    stage.deployment.shut_down().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn end_of_a_node_that_was_ready_is_told_and_is_no_fault_of_its_launch() -> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    stage.scene.scale("upf", 1).await?;
+    stage.in_service("upf", 1).await?;
+    let nodes = || {
+        let states = stage
+            .local
+            .with_world(|world| world.autoscaling.states("upf"));
+        states.into_keys()
+    };
+    let first = nodes().next().context("a node")?;
+    let ended_by = async |instance: &str, by: &str, says: &str| -> Result<()> {
+        let launch = hookline(&stage, &format!("explain {instance}")).await?["launch"].take();
+        check_not_found(&launch, "instance-ended")?;
+        ensure!(launch["ended"]["by"] == by, "{launch:#}");
+        ensure!(launch["ended"]["at"].is_i64(), "{launch:#}");
+        ensure!(texts(&launch["ended"]).contains(says), "{launch:#}");
+        Ok(())
+    };
+    stage
+        .local
+        .with_world(|world| world.end_instance(&first, EndReason::SpotTermination))?;
+    stage.ended(2).await?;
+    ended_by(&first, "ec2", "Server.SpotInstanceTermination").await?;
+
+    stage.in_service("upf", 1).await?;
+    let second = nodes().find(|node| *node != first);
+    let second = second.context("its replacement")?;
+    stage.scene.scale("upf", 0).await?;
+    stage.in_service("upf", 0).await?;
+    ended_by(&second, "auto-scaling", "shrinking the capacity").await?;
     stage.deployment.shut_down().await;
     Ok(())
 }

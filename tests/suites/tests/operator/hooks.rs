@@ -1,12 +1,45 @@
 //! Rules and hooks that are wrong.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::roles;
 use hookline_testkit::scene::HOOK;
-use serde_json::json;
+use hookline_testkit::stage::Stage;
+use serde_json::{Value, json};
 
 use crate::{commands, explained, mend, no_trouble, replay, shell, stage, texts, trouble, waiting};
+
+/// The role that a finding's command finds. The fake IAM has no trust policies, so the CLI's query is run by JMESPath, as
+/// the CLI does, on an answer in the form of its reference (AWS CLI Command Reference, iam list-roles).
+async fn role_that_is_found(stage: &Stage, cause: &Value) -> Result<String> {
+    let find = commands(cause, "aws iam list-roles");
+    let find = find.first().context("no command")?;
+    let role = roles::of_rule_for(&stage.deployment.state_machine_arn).context("no role")?;
+    let trusted = |arn: &str, service: &str| {
+        let statement = json!({
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+        });
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]});
+        json!({"RoleName": "role", "Arn": arn, "AssumeRolePolicyDocument": document})
+    };
+    let answer = json!({"Roles": [
+        trusted("arn:aws:iam::123456789012:role/of-a-function", "lambda.amazonaws.com"),
+        trusted(&role, "events.amazonaws.com"),
+    ]});
+    // Neither has a single quote.
+    let program = format!(
+        "import json, jmespath, sys\n\
+         query = sys.argv[sys.argv.index(\"--query\") + 1]\n\
+         print(\"\\t\".join(jmespath.search(query, json.loads({:?}))))",
+        answer.to_string()
+    );
+    let line = format!("aws() {{ python3 -c '{program}' \"$@\"; }}\n{find}");
+    let found = shell(stage, &line).await?;
+    ensure!(found.trim() == role, "{found} of {find}");
+    Ok(role)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Result<()> {
@@ -25,13 +58,9 @@ async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Resu
     );
     assert_eq!(launch["executions"], json!([]), "{launch:#}");
     let put = commands(&cause, "aws events put-targets");
-    let role = roles::of_rule_for(&stage.deployment.state_machine_arn).unwrap_or_default();
-    shell(
-        &stage,
-        &put.first()
-            .map_or_else(String::new, |line| line.replace("ROLE_ARN", &role)),
-    )
-    .await?;
+    let put = put.first().context("no command")?;
+    let role = role_that_is_found(&stage, &cause).await?;
+    shell(&stage, &put.replace("ROLE_ARN", &role)).await?;
     no_trouble(&stage, "rule-without-target").await?;
     replay(&stage, &launch).await?;
     stage.in_service("upf", 1).await?;

@@ -150,24 +150,8 @@ fn types_that_attributes_choose_are_those_of_the_instances_or_noted() {
 }
 
 #[test]
-fn user_data_without_a_gate_or_with_another_gate_is_found_and_never_shown() {
+fn user_data_without_a_gate_is_found_and_never_shown() {
     let mut account = account();
-    said(&mut account).gate = Some(fixtures::gate(&["signaling", "old"]));
-    let finding = only(&account, Kind::GateDiffers);
-    assert_says(
-        &finding,
-        &[
-            "waits for old, which the profile does not have",
-            "does not wait for user-plane",
-            "settings are in part 2",
-            "nodes (version $Latest)",
-        ],
-    );
-    *said(&mut account) = Said {
-        gate: Some(fixtures::gate(&["user-plane", "signaling"])),
-        max_pods: fixtures::max_pods(20),
-    };
-    assert_eq!(kinds(&account), []);
     said(&mut account).gate = None;
     assert_says(
         &only(&account, Kind::GateMissing),
@@ -178,6 +162,121 @@ fn user_data_without_a_gate_or_with_another_gate_is_found_and_never_shown() {
     template(&mut account).user_data = UserData::Unreadable(Refusal::Bomb);
     assert_eq!(kinds(&account), []);
     assert!(notes(&account)[0].contains("is not read, because it decodes to more than"));
+}
+
+#[test]
+fn gate_that_would_hold_a_node_for_ever_or_wire_it_wrongly_is_found() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 5] = [
+        (
+            |profile| profile["slots"][0]["deviceIndex"] = json!(3),
+            "for signaling the gate waits at device index 1, and the profile has 3",
+        ),
+        (
+            |profile| {
+                profile["slots"][1]["subnetIds"] = json!(["subnet-00000001", "subnet-00000002"])
+            },
+            "for user-plane the gate does not know subnet-00000001",
+        ),
+        (
+            |profile| profile["slots"][1]["network"] = json!("data"),
+            "takes the interface of data for that of user-plane",
+        ),
+        (
+            |profile| {
+                profile["slots"].as_array_mut().unwrap().pop();
+            },
+            "waits for the network user-plane, which the profile does not have",
+        ),
+        (
+            |profile| {
+                let slot =
+                    json!({"network": "oam", "deviceIndex": 3, "subnetIds": ["subnet-00000002"]});
+                profile["slots"].as_array_mut().unwrap().push(slot);
+            },
+            "knows user-plane by its subnet subnet-00000002 alone, where the profile has oam too",
+        ),
+    ];
+    for (change, says) in cases {
+        let mut account = with_profile(change);
+        account.deployment = None;
+        let gate = said(&mut account).gate.as_mut().unwrap();
+        gate.networks[0].device_index = Some(1);
+        let found = found(&account);
+        let differs: Vec<_> = found
+            .iter()
+            .filter(|finding| finding.kind == Kind::GateDiffers)
+            .collect();
+        assert_eq!(differs.len(), 1, "{says}: {found:#?}");
+        assert_says(
+            differs[0],
+            &[
+                says,
+                "does not fit the profile upf",
+                "settings are in part 2",
+                "nodes (version $Latest)",
+                "in a new version of the launch template",
+            ],
+        );
+    }
+}
+
+#[test]
+fn gate_that_tells_by_the_subnet_alone_in_the_nodes_own_is_found() {
+    let mut account = account();
+    account.groups[0].subnets = vec!["subnet-00000002".parse().unwrap()];
+    assert_says(
+        &only(&account, Kind::GateDiffers),
+        &[
+            "knows user-plane by its subnet alone, and subnet-00000002 has the nodes' primary interfaces too",
+        ],
+    );
+    let gate = said(&mut account).gate.as_mut().unwrap();
+    gate.networks[1].device_index = Some(2);
+    assert_eq!(kinds(&account), []);
+}
+
+#[test]
+fn gate_that_waits_for_networks_of_a_profile_without_slots_is_found() {
+    let mut account = with_profile(|profile| profile["slots"] = json!([]));
+    account.deployment = None;
+    let found = found(&account);
+    let differs = |finding: &&Finding| finding.kind == Kind::GateDiffers;
+    assert_eq!(found.iter().filter(differs).count(), 2, "{found:#?}");
+    said(&mut account).gate = None;
+    assert!(!kinds(&account).contains(&Kind::GateMissing));
+}
+
+#[test]
+fn gate_without_a_network_of_the_profile_is_a_note_as_an_ignored_one_is() {
+    let mut account = account();
+    said(&mut account).gate = Some(fixtures::gate(&[("signaling", 1)]));
+    assert_eq!(kinds(&account), []);
+    let noted = notes(&account);
+    assert!(
+        noted[0].contains("does not wait for the network user-plane of the profile"),
+        "{noted:?}"
+    );
+    assert!(noted[0].contains("add it to the gate"), "{noted:?}");
+}
+
+#[test]
+fn launch_template_that_the_deployment_makes_anew_is_held_against_the_file_as_a_note() {
+    let mut account = with_profile(|profile| profile["slots"][1]["network"] = json!("data"));
+    account.deployed = false;
+    account.deployment = None;
+    account.to_be_put = vec![("upf".to_owned(), None)];
+    assert!(!kinds(&account).contains(&Kind::GateDiffers));
+    let noted = notes(&account);
+    let of_gate = noted
+        .iter()
+        .find(|note| note.contains("takes the interface of data"));
+    assert!(
+        of_gate
+            .unwrap()
+            .contains("until the deployment has changed it"),
+        "{noted:?}"
+    );
 }
 
 #[test]

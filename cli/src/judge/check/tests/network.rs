@@ -118,6 +118,7 @@ fn slot_without_a_device_index_in_a_subnet_of_the_nodes_is_found() {
         value["slots"][1]["deviceIndex"] = Value::Null;
     });
     account.deployed = false;
+    said(&mut account).gate.as_mut().unwrap().networks[0].device_index = Some(1);
     account.groups[0].subnets = vec!["subnet-00000001".parse().unwrap()];
     assert_eq!(kinds(&account), []);
     account.groups[0].subnets = vec!["subnet-00000002".parse().unwrap()];
