@@ -12,9 +12,10 @@ const MAX_HEARTBEATS = 100;
 const MAX_WAIT = 48 * 3600;
 /**
  * The longest time, in seconds, between two heartbeats of a launch in a busy account: the longest retries of one task (1131 s
- * while EC2 throttles, docs/errors.md), one try of each of the four other tasks (90 s each), and the last piece of a wait (60 s).
+ * while EC2 throttles, docs/errors.md), one try of each of the other tasks, and two of PlanInterfaces (90 s each), and a wait that is not
+ * cut (60 s).
  */
-const MAX_TIME_WITHOUT_HEARTBEAT = 1131 + 4 * 90 + 60;
+const MAX_TIME_WITHOUT_HEARTBEAT = 1131 + 5 * 90 + 60;
 
 /** The HeartbeatTimeout that docs/operations/hook.md recommends. */
 export const DEFAULT_HEARTBEAT = Duration.seconds(1800);

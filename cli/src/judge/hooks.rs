@@ -252,7 +252,7 @@ mod tests {
             []
         );
         assert_eq!(
-            kinds(&[hook("hookline-launch", "ABANDON", 1_551)], true),
+            kinds(&[hook("hookline-launch", "ABANDON", 1_641)], true),
             []
         );
     }

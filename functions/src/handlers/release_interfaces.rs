@@ -3,15 +3,16 @@
 //! It finds interfaces by their tags and in the execution's data, because a listing may lag behind
 //! a create. It does not touch an interface whose tags do not name this instance (invariant I4).
 //!
-//! If another execution or a person ended the launch, the node may have taken work, and may still do:
-//! a late duplicate or a replay meets it as it drains, or after it was detached from its group. It
-//! keeps what is attached for as long as it runs, and EC2 or reconcile deletes that afterwards.
+//! Unless this execution is known to have abandoned the launch, the node may have taken work, and may
+//! still do: a late duplicate or a replay meets it as it drains, or after it was detached from its
+//! group. It keeps what is attached for as long as it runs, and EC2 or reconcile deletes that
+//! afterwards.
 
 use std::collections::BTreeSet;
 
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
-use hookline_domain::execution::{Release, ReleaseReason, ReleaseRequest};
+use hookline_domain::execution::{LaunchOutcome, Release, ReleaseRequest};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
@@ -66,7 +67,7 @@ pub(super) async fn release_interfaces(
             .map(|created| created.network_interface_id),
     );
 
-    let mut may_detach = matches!(request.outcome, None | Some(ReleaseReason::Completed));
+    let mut may_detach = matches!(request.outcome, None | Some(LaunchOutcome::Completed));
     let mut backoff = Backoff::new(&context);
     let mut released = BTreeSet::new();
     let kept = loop {

@@ -37,7 +37,12 @@ async fn set_delete_on_termination(
     request: SetDeleteOnTerminationRequest,
 ) -> Result<DeleteOnTermination> {
     let before = request.delete_on_termination.as_ref();
-    let since = before.map_or(context.now, |before| before.since);
+    // The node is ready since CONTINUE, and a state that removes its startup taint may come first.
+    let taint = request.startup_taint.as_ref();
+    let since = before
+        .map(|before| before.since)
+        .or(taint.map(|taint| taint.since))
+        .unwrap_or(context.now);
     let mut set = before.map(|before| before.set.clone()).unwrap_or_default();
     let wanted = request.wired.lacking_delete_on_termination();
     let mut lacking: Vec<&WiredInterface> = wanted

@@ -135,7 +135,8 @@ def run_execution_as_its_role(execution_arn):
 def call_auto_scaling(resource, parameters):
     """Calls what a state's Resource names, and returns the answer."""
     action = resource.partition(AUTO_SCALING)[2]
-    client = boto3.client(
+    # A session of its own: each execution is a thread.
+    client = boto3.session.Session().client(
         "autoscaling",
         endpoint_url=os.environ["AWS_ENDPOINT_URL_AUTO_SCALING"],
         region_name=get_region(),

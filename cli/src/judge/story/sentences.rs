@@ -138,8 +138,19 @@ pub(super) fn untainted(removal: &StartupTaintRemoval) -> String {
     }
 }
 
-/// The interfaces that were deleted.
+/// The interfaces that were deleted, and those that the instance keeps.
 pub(super) fn released(release: &Release) -> String {
+    let deleted = deleted(release);
+    match release.kept.len() {
+        0 => deleted,
+        number => format!(
+            "{deleted}; kept {}, as the instance runs on",
+            count(number, "interface", "interfaces")
+        ),
+    }
+}
+
+fn deleted(release: &Release) -> String {
     match release.released.len() {
         0 => "nothing had to be deleted".to_owned(),
         number => {

@@ -11,7 +11,9 @@ fn phase(state: &str) -> Option<Phase> {
         "CreateInterfaces" => Phase::Creating,
         "AttachInterfaces" => Phase::Attaching,
         "ContinueLaunch" => Phase::Proceeding,
-        "NothingMadeYet" | "AbandonLaunch" | "ReleaseInterfaces" => Phase::Abandoning,
+        "NothingMadeYet" | "LaunchIsOver" | "AbandonLaunch" | "ReleaseInterfaces" => {
+            Phase::Abandoning
+        }
         _ => return None,
     })
 }

@@ -153,7 +153,7 @@ impl Launch<'_> {
         };
         let mut events = traced.history.iter();
         let left = events.any(|event| event.left() == Some("ContinueLaunch"));
-        (left && !entered("AbandonLaunch")) || entered("LaunchWentOn")
+        (left && !entered("AbandonLaunch") && !entered("LaunchIsOver")) || entered("LaunchWentOn")
     }
 
     fn goes_to_warm_pool(&self) -> bool {

@@ -21,7 +21,7 @@ pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 /// launch has waited: one that is stuck, or pending for an hour, keeps all that are ready waiting.
 const MIN_WAIT_SECONDS: i64 = 5;
 /// The longest of these. Where all goes well, so much later is DeleteOnTermination set.
-const MAX_MIN_WAIT_SECONDS: i64 = 15;
+const MAX_WAIT_SECONDS_FOR_UNREADY: i64 = 15;
 
 /// The shortest wait after a call that EC2 throttled, in seconds.
 const MIN_WAIT_SECONDS_AFTER_THROTTLING: u32 = 15;
@@ -77,7 +77,8 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64, age: i64) -> Settli
     if milliseconds == 0 && queue.unready() == 0 {
         return Settling::Go;
     }
-    let shortest = (waited.saturating_mul(3) / 10).clamp(MIN_WAIT_SECONDS, MAX_MIN_WAIT_SECONDS);
+    let shortest =
+        (waited.saturating_mul(3) / 10).clamp(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS_FOR_UNREADY);
     let seconds = (milliseconds.saturating_add(999) / 1000).max(shortest);
     wait_or_leave(u32::try_from(seconds).unwrap_or(u32::MAX), waited)
 }

@@ -26,12 +26,14 @@ impl Wait {
     /// Cuts a wait into pieces. `jitter` keeps the cut waits of many launches from ending together.
     #[must_use]
     pub fn new(total_seconds: u32, reason: WaitReason, jitter: u32) -> Self {
-        let seconds = if total_seconds > MAX_SECONDS_OF_LAST {
-            let last = MAX_SECONDS_OF_LAST - jitter % (MAX_SECONDS_OF_LAST / 2);
-            let longest = MAX_SECONDS - jitter % (MAX_SECONDS / 3);
-            longest.min(total_seconds - last)
-        } else {
-            total_seconds
+        let longest = MAX_SECONDS - jitter % (MAX_SECONDS / 3);
+        let last = MAX_SECONDS_OF_LAST - jitter % (MAX_SECONDS_OF_LAST / 2);
+        let seconds = match reason {
+            WaitReason::Turn if total_seconds > MAX_SECONDS_OF_LAST => {
+                longest.min(total_seconds - last)
+            }
+            _ if total_seconds > MAX_SECONDS => longest,
+            _ => total_seconds,
         };
         Self {
             seconds,
@@ -97,8 +99,10 @@ mod tests {
             assert!((31..=60).contains(&nearly.then_seconds), "{nearly:?}");
             assert_eq!(nearly.seconds + nearly.then_seconds, 200);
         }
-        let whole = Wait::new(60, WaitReason::Turn, 7);
-        assert_eq!((whole.seconds, whole.then_seconds), (60, 0));
+        for (total, reason) in [(60, WaitReason::Turn), (300, WaitReason::Backlog)] {
+            let whole = Wait::new(total, reason, 7);
+            assert_eq!((whole.seconds, whole.then_seconds), (total, 0));
+        }
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub enum CompletionOutcome {
     /// Auto Scaling accepted it.
     Completed,
     /// The action had ended the same way before: by a run of this state whose response was lost, or
-    /// by another execution for the launch.
+    /// by another execution for the launch. With ABANDON also: the instance was in service, and is on its
+    /// way out.
     AlreadyCompleted,
     /// ABANDON came too late: the launch went on. The node's interfaces stay.
     AlreadyContinued,
@@ -80,7 +81,8 @@ pub enum CompletionNext {
 pub struct Release {
     /// The interfaces that are gone now.
     pub released: BTreeSet<NetworkInterfaceId>,
-    /// Those that the instance keeps, as it runs on and may have taken work. They go with it.
+    /// Those that the instance keeps, as it runs on and may have taken work. EC2 deletes them with it, or
+    /// reconcile afterwards.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<NetworkInterfaceId>,
 }

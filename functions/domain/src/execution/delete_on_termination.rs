@@ -24,7 +24,8 @@ pub enum DeleteOnTerminationTiming {
 pub struct DeleteOnTermination {
     /// What comes next.
     pub step: DeleteOnTerminationStep,
-    /// When this state first ran, in seconds since the epoch.
+    /// When this state first ran after CONTINUE, or `RemoveStartupTaint` before it, in seconds since the
+    /// epoch.
     pub since: i64,
     /// The interfaces on which it is set so far.
     #[serde(default)]

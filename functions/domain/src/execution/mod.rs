@@ -43,7 +43,7 @@ pub use input::{Execution, HookOwner, NextStep};
 pub use node::Node;
 pub use plan::{Observations, Plan, PlannedInterface, Step, WaitReason};
 pub use requests::{
-    AttachRequest, CompleteRequest, CreateRequest, PlanRequest, ReleaseReason, ReleaseRequest,
+    AttachRequest, CompleteRequest, CreateRequest, LaunchOutcome, PlanRequest, ReleaseRequest,
     RemoveStartupTaintRequest, SetDeleteOnTerminationRequest, TagNodeRequest,
 };
 pub use startup_taint::{StartupTaintRemoval, StartupTaintStep};

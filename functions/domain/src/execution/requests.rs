@@ -117,6 +117,9 @@ pub struct SetDeleteOnTerminationRequest {
     pub node: Node,
     /// `$.wired`
     pub wired: Summary,
+    /// `$.startupTaint`: what the state before this one returned, if the profile has a startup taint.
+    #[serde(default)]
+    pub startup_taint: Option<StartupTaintRemoval>,
     /// `$.deleteOnTermination`: what this state returned before, if it waited.
     pub delete_on_termination: Option<DeleteOnTermination>,
 }
@@ -138,10 +141,11 @@ pub struct RemoveStartupTaintRequest {
 /// How a launch ended whose interfaces are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ReleaseReason {
+pub enum LaunchOutcome {
     /// This execution abandoned it: the node never took work.
     Completed,
-    /// The launch had ended before: it was abandoned, or its node took work and is on its way out.
+    /// The launch had ended before: by another execution, by a person, by the hook's timeout, or by this
+    /// execution, if that answer was lost. Its node may have taken work.
     AlreadyCompleted,
     /// The same, and this execution came with CONTINUE.
     LaunchGone,
@@ -150,9 +154,9 @@ pub enum ReleaseReason {
 /// What `ReleaseInterfaces` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ReleaseRequest {
-    /// `$.completion.outcome`; null in the definition of an earlier release.
+    /// `$.completion.outcome`; null in the definition of an earlier release, and by hand.
     #[serde(default)]
-    pub outcome: Option<ReleaseReason>,
+    pub outcome: Option<LaunchOutcome>,
     /// `$.event`
     pub event: Value,
     /// `$.plan`

@@ -15,30 +15,27 @@ use crate::tags::own::{EXECUTION, LAUNCHED_AT, VERDICT};
 /// If the action was completed before, a run of the state whose response was lost may have done it, or
 /// another caller. Then the tags are for an instance that has none yet.
 ///
-/// `execution` is the execution's name, `is_covered` whether the profile covers the instance, and
-/// `failure` what a catcher of the state machine kept: `{"Error": …, "Cause": …}`.
+/// `execution` is the execution's name, `is_covered` whether the profile covers the instance, `is_marked`
+/// whether the instance has the mark of this launch, and `failure` what a catcher of the state machine
+/// kept: `{"Error": …, "Cause": …}`.
 #[must_use]
 pub fn verdict_tags(
     execution: &str,
     completion: &Completion,
     is_covered: bool,
+    is_marked: bool,
     failure: Option<&Value>,
 ) -> Option<Tags> {
     // The data of an execution that began under an earlier release has no name of it.
     if execution.is_empty() {
         return None;
     }
-    // CreateTags cannot remove a tag. One without a time is no mark.
-    let no_mark = || (LAUNCHED_AT.to_owned(), String::new());
     let verdict = match (completion.outcome, completion.result) {
         (CompletionOutcome::Completed | CompletionOutcome::AlreadyCompleted, result) => {
             result.as_str()
         }
         (CompletionOutcome::NotOurs, LifecycleActionResult::Continue) if is_covered => "WIRED",
         (CompletionOutcome::NotOurs, LifecycleActionResult::Abandon) if is_covered => "NOT_WIRED",
-        (CompletionOutcome::AlreadyContinued, LifecycleActionResult::Abandon) if is_covered => {
-            return Some(Tags::from([no_mark()]));
-        }
         _ => return None,
     };
     let error = failure.and_then(|failure| failure.get("Error")?.as_str());
@@ -53,7 +50,10 @@ pub fn verdict_tags(
             value.chars().take(MAX_TAG_VALUE_LENGTH).collect(),
         ),
     ]);
-    tags.extend((verdict == "NOT_WIRED").then(no_mark));
+    if verdict == "NOT_WIRED" && is_marked {
+        // CreateTags cannot remove a tag. One without a time is no mark.
+        tags.insert(LAUNCHED_AT.to_owned(), String::new());
+    }
     Some(tags)
 }
 
@@ -83,14 +83,15 @@ mod tests {
         failure: Option<&Value>,
     ) -> Option<String> {
         let completion = completion(result, outcome);
-        let mut tags = verdict_tags("run-1", &completion, is_covered, failure)?;
+        let mut tags = verdict_tags("run-1", &completion, is_covered, true, failure)?;
         assert_eq!(tags.remove("hookline:execution").as_deref(), Some("run-1"));
         let verdict = tags.remove("hookline:verdict");
         let mark = tags.remove("hookline:launched-at");
         let runs_on = verdict.as_ref().unwrap().starts_with("NOT_WIRED");
         assert_eq!(mark.as_deref(), runs_on.then_some(""));
         assert!(tags.is_empty(), "{tags:?}");
-        assert_eq!(verdict_tags("", &completion, is_covered, failure), None);
+        let of_none = verdict_tags("", &completion, is_covered, true, failure);
+        assert_eq!(of_none, None);
         verdict
     }
 
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn an_execution_that_decided_nothing_says_nothing() {
         for result in [Continue, Abandon] {
-            assert_eq!(verdict(result, AlreadyContinued, false, None), None);
+            assert_eq!(verdict(result, AlreadyContinued, true, None), None);
             assert_eq!(verdict(result, NotOurs, false, None), None);
             // Before the profile's check, only the hook tells whose launch it is.
             assert!(verdict(result, Completed, false, None).is_some());
@@ -131,13 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn launch_that_went_on_without_its_interfaces_is_no_launch_in_flight() {
-        let completion = completion(Abandon, AlreadyContinued);
-        let tags = verdict_tags("run-1", &completion, true, None).unwrap();
-        assert_eq!(
-            tags,
-            Tags::from([("hookline:launched-at".to_owned(), String::new())])
-        );
+    fn instance_without_a_mark_gets_none_that_is_empty() {
+        let completion = completion(Abandon, NotOurs);
+        let tags = verdict_tags("run-1", &completion, true, false, None).unwrap();
+        assert!(!tags.contains_key("hookline:launched-at"), "{tags:?}");
     }
 
     #[test]

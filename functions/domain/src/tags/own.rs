@@ -24,7 +24,7 @@ pub const AUTO_SCALING_GROUP: &str = "hookline:auto-scaling-group";
 pub const ADOPTED_AT: &str = "hookline:adopted-at";
 /// On an instance: when the launch began for which it gets interfaces, in seconds since the epoch.
 /// `TagNode` writes it. An instance without it waits at no hook of Hookline's, or `TagNode` has not
-/// run for it yet.
+/// run for it yet. It is empty if the node runs on without its interfaces.
 pub const LAUNCHED_AT: &str = "hookline:launched-at";
 /// On an instance: the name of the execution that decided about its launch last.
 pub const EXECUTION: &str = "hookline:execution";

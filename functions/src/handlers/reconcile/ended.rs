@@ -15,7 +15,7 @@ use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::execution::{
-    CompleteRequest, CompletionOutcome, ReleaseReason, ReleaseRequest,
+    CompleteRequest, CompletionOutcome, LaunchOutcome, ReleaseRequest,
 };
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{Ended, LaunchAction, launch_action};
@@ -132,11 +132,11 @@ pub(super) async fn abandon_launch(
         }
         CompletionOutcome::Completed => {
             report.abandoned.push(instance.clone());
-            ReleaseReason::Completed
+            LaunchOutcome::Completed
         }
         // Another execution or a person has abandoned it, or it was in service and is on its way
         // out.
-        CompletionOutcome::AlreadyCompleted => ReleaseReason::AlreadyCompleted,
+        CompletionOutcome::AlreadyCompleted => LaunchOutcome::AlreadyCompleted,
     };
     if report.dry_run {
         report.released.extend(to_release(context, instance).await?);
@@ -165,6 +165,10 @@ async fn release(
         match release_interfaces(context.clone(), request.clone()).await {
             Ok(release) => {
                 report.released.extend(release.released);
+                if !release.kept.is_empty() {
+                    let kept = release.kept.len();
+                    report.skip(instance, format!("it runs on, and keeps {kept} interfaces"));
+                }
                 return;
             }
             Err(Error::StillDetaching(interfaces)) if Instant::now() < end => {

@@ -489,6 +489,9 @@ async fn instance_at_a_hook_of_somebody_else_tells_whether_it_is_wired() {
         assert_eq!(outcome, "NOT_OURS");
         let noted = noted(&launch).unwrap();
         assert_eq!(noted, ("test".to_owned(), verdict.to_owned()));
+        // Launches leave addresses for a node with this mark.
+        let mark = launch.node().unwrap().tags["hookline:launched-at"].clone();
+        assert_eq!(mark.is_empty(), state == State::AbandonLaunch, "{mark}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{counts, failed, not_allowed};
 
@@ -107,6 +107,27 @@ async fn execution_ends_when_the_others_take_too_long() {
     assert_eq!(result["step"]["action"], "END");
     assert_eq!(result["step"]["left"].as_array().unwrap().len(), 2);
     assert_eq!((settled(&first), result["set"].clone()), (0, json!([])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_for_a_startup_taint_counts() {
+    let mut first = ready().await;
+    let _others = Launch::more(&first.scene, 10).await.unwrap();
+    let since = first.run(State::SetDeleteOnTermination).await.unwrap()["since"]
+        .as_i64()
+        .unwrap();
+    first.data["deleteOnTermination"] = Value::Null;
+    first.data["startupTaint"] = json!({
+        "step": {"action": "SET_DELETE_ON_TERMINATION"},
+        "since": since - 600, "nodeName": "node", "removed": true,
+    });
+    let result = first.run(State::SetDeleteOnTermination).await.unwrap();
+    assert_eq!(result["step"]["action"], "WAIT", "{result}");
+    assert_eq!(result["since"], since - 600);
+    first.data["deleteOnTermination"] = Value::Null;
+    first.data["startupTaint"]["since"] = json!(since - 840);
+    let result = first.run(State::SetDeleteOnTermination).await.unwrap();
+    assert_eq!(result["step"]["action"], "END", "{result}");
 }
 
 #[tokio::test(start_paused = true)]
