@@ -1,0 +1,59 @@
+"""What extract-pods finds when it replays the pods' watch: the API server's memory of a world's changes, and the deletions that each replay shows.
+
+The memory is that of the API server (kubernetes/kubernetes, staging/src/k8s.io/apiserver/pkg/storage/cacher/watch_cache.go): the last changes of all pods,
+100 at least and 102,400 at most. It doubles while it is full of changes of the last 75 seconds, and halves if a quarter of it is enough for
+these. A watch from before the oldest change fails with HTTP 410.
+"""
+
+from collections import deque
+
+#: `eventFreshDuration` in seconds, `defaultLowerBoundCapacity` and `defaultUpperBoundCapacity`.
+FRESH, LEAST, MOST = 75, 100, 100 * 1024
+
+#: How often EventBridge Scheduler starts a replay, in seconds. It does so at any second of the minute (EventBridge Scheduler User Guide, "Schedule types").
+EVERY = 60
+
+
+def deletion(pod):
+    """When the API server deletes a pod; None if it does not. kubelet deletes it a moment after its containers have ended."""
+    if pod.end is None:
+        return None
+    if pod.listed_end:
+        return None if pod.kept_for == float("inf") else pod.end + pod.kept_for
+    return pod.end + pod.lingers + (0 if pod.is_lost() else 1)
+
+
+def changes(pods):
+    """When each pod is created, bound, given its address, started, ended and deleted: (second, pod of a deletion or None), in their order."""
+    found = []
+    for number, pod in enumerate(pods):
+        for at in (pod.start, pod.start, pod.holds(), pod.holds() + 1):
+            found.append((at, number, None))
+        gone = deletion(pod)
+        if gone is not None:
+            # What is not lost is first to be deleted, then ended.
+            found += [] if pod.is_lost() else [(pod.end - 1, number, None), (pod.end, number, None)]
+            found.append((gone, number, pod))
+    return [(at, pod) for at, _, pod in sorted(found, key=lambda change: change[:2])]
+
+
+def replays(pods, times):
+    """The pods that each replay at these times shows deleted: {time: [pod]}. What a replay cannot see any more, none shows."""
+    shown, memory, capacity, forgotten, last = {}, deque(), LEAST, float("-inf"), None
+    coming = deque(changes(pods))
+    for at in times:
+        while coming and coming[0][0] <= at:
+            change = coming.popleft()
+            if len(memory) >= capacity:
+                if change[0] - memory[0][0] < FRESH and capacity < MOST:
+                    capacity *= 2
+                elif change[0] - memory[-capacity // 4][0] > FRESH and capacity > LEAST:
+                    capacity = max(capacity // 2, LEAST)
+                while len(memory) >= capacity:
+                    forgotten = memory.popleft()[0]
+            memory.append(change)
+        if last is not None:
+            # A replay begins after the last one; if it cannot, the next one begins after it.
+            shown[at] = [pod for second, pod in memory if pod is not None and second > last] if forgotten <= last else []
+        last = at
+    return shown
