@@ -216,14 +216,20 @@ impl Reader {
             .collect()
             .await
             .map_err(|error| {
-                self.failed(action, match error.is::<LengthLimitError>() {
-                    true => RequestFailure::TooLarge {
-                        limit: MAX_RESPONSE,
+                self.failed(
+                    action,
+                    match error.is::<LengthLimitError>() {
+                        true => RequestFailure::TooLarge {
+                            limit: MAX_RESPONSE,
+                        },
+                        false => RequestFailure::Unavailable {
+                            detail: format!(
+                                "its answer broke off: {}",
+                                DisplayErrorContext(&*error)
+                            ),
+                        },
                     },
-                    false => RequestFailure::Unavailable {
-                        detail: format!("its answer broke off: {}", DisplayErrorContext(&*error)),
-                    },
-                })
+                )
             })?;
         Ok((head.status, head.headers, body.to_bytes()))
     }

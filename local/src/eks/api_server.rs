@@ -75,6 +75,8 @@ pub enum Fault {
     Status(u16, Option<u64>),
     /// The connection ends in the middle of the answer.
     Cut,
+    /// The answer ends in its middle, as if it were whole: a watch that the API server ends there.
+    Half,
     /// No answer comes.
     Hang,
     /// The answer is not a list.
@@ -201,6 +203,11 @@ impl ApiServer {
     /// Forgets what happened to the pods so far. A watch from before fails.
     pub fn forget_pod_events(&self) {
         lock(&self.state).lists.pod_events.forget();
+    }
+
+    /// Lets the time-out of each watch come after so many events, before a bookmark.
+    pub fn limit_watches(&self, events: usize) {
+        lock(&self.state).lists.pod_events.limit(events);
     }
 
     /// A node as it is now, listed or not.
@@ -342,6 +349,7 @@ impl State {
         let fault = (self.rule)(&request);
         self.requests.push(request);
         let cut = matches!(fault, Some(Fault::Cut));
+        let half = matches!(fault, Some(Fault::Half));
         match fault {
             Some(Fault::Status(status, retry_after)) => {
                 return Answer::status(status, "as the test wants it", retry_after);
@@ -354,7 +362,7 @@ impl State {
                 self.lists.forget_snapshots();
                 self.lists.set_contents(contents);
             }
-            Some(Fault::Cut) | None => {}
+            Some(Fault::Cut | Fault::Half) | None => {}
         }
         let page = match (resource, next) {
             (Resource::Node, _) => {
@@ -394,6 +402,10 @@ impl State {
         };
         match page {
             Ok(page) if cut => Answer::Cut(page.into()),
+            Ok(page) if half => {
+                let page = Bytes::from(page);
+                Answer::json(page.slice(..page.len() / 2))
+            }
             Ok(page) => Answer::json(page),
             Err(PageError::InvalidToken) => Answer::status(400, "continue key is not valid", None),
             Err(PageError::Expired) => Answer::status(

@@ -14,6 +14,8 @@ pub(super) struct WatchCache {
     /// A watch from an earlier version fails.
     oldest: u64,
     newest: u64,
+    /// How many events a watch gets at most before its time-out.
+    most: Option<usize>,
 }
 
 impl WatchCache {
@@ -26,6 +28,11 @@ impl WatchCache {
     pub(super) fn forget(&mut self) {
         self.events.clear();
         self.oldest = self.newest;
+    }
+
+    /// Lets each watch get this many events only, as if its time-out came then.
+    pub(super) fn limit(&mut self, most: usize) {
+        self.most = Some(most);
     }
 
     /// The version of the newest change.
@@ -44,8 +51,14 @@ impl WatchCache {
         }
         let events = self.events.iter();
         let after = events.filter(|event| version(event).is_none_or(|version| version > from));
-        let mut lines: String = after.map(|event| format!("{event}\n")).collect();
-        if bookmarks {
+        let after: Vec<&Value> = after.collect();
+        let sent = self.most.unwrap_or(usize::MAX).min(after.len());
+        let mut lines: String = after
+            .iter()
+            .take(sent)
+            .map(|event| format!("{event}\n"))
+            .collect();
+        if bookmarks && sent == after.len() {
             let version = self.newest.max(from).to_string();
             let object = json!({ "kind": "Pod", "apiVersion": "v1", "metadata": { "resourceVersion": version } });
             lines += &format!("{}\n", json!({ "type": "BOOKMARK", "object": object }));

@@ -22,6 +22,8 @@ struct PayloadInput {
     hour: String,
     group: Option<GroupInput>,
     assume_role_arn: Option<String>,
+    #[serde(default)]
+    deleted_pods: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -47,10 +49,16 @@ pub struct Payload {
     /// The role that reads the cluster. `None` stands for the function's own role, which always
     /// writes the object.
     pub assume_role_arn: Option<String>,
+    /// Whether to replay the pods' watch instead of listing.
+    pub deleted_pods: bool,
+    /// The key of the object that remembers where the last replay ended. Athena reads no folder whose name begins with `_`.
+    pub state_key: String,
 }
 
 /// The folder of the objects, if the payload names none.
 pub const DEFAULT_PREFIX: &str = "pods/";
+/// The folder below it of the objects that remember where a replay ended.
+const STATE_FOLDER: &str = "_watch";
 
 impl Payload {
     /// Reads and checks a payload.
@@ -75,11 +83,16 @@ impl Payload {
             check_role(role)?;
         }
         let key = format!(
-            "{prefix}{slash}{}/{}.{}.json.gz",
+            "{prefix}{slash}{}/{}.{}{}.json.gz",
             partition(&input.hour)?,
             input.cluster,
-            input.execution
+            input.execution,
+            match input.deleted_pods {
+                true => ".deleted",
+                false => "",
+            },
         );
+        let state_key = format!("{prefix}{slash}{STATE_FOLDER}/{}.json", input.cluster);
         Ok(Self {
             cluster: input.cluster,
             region: input.region,
@@ -90,6 +103,8 @@ impl Payload {
                 None => Grouping::default(),
             },
             assume_role_arn: input.assume_role_arn,
+            deleted_pods: input.deleted_pods,
+            state_key,
         })
     }
 }
