@@ -102,10 +102,6 @@ pub async fn run(
         let storing = Box::pin(aws.store_watch_state(payload, state));
         in_time(before_report, "remember where it ended", storing).await?;
     }
-    if let Some(missed) = missed {
-        // A metric filter counts these lines by their cluster (cdk/lib/traffic/metrics.ts).
-        warn!(reason = ?missed, "deletions missed");
-    }
     info!(deleted, key = outcome.key, "deleted pods written");
     Ok(outcome)
 }
@@ -137,7 +133,11 @@ async fn replay(
     let remembered = remembered.filter(|state| state.endpoint == cluster.endpoint());
     let mut deletions = Deletions::new(&reader, payload);
     let missed = match &remembered {
-        None => Some(Missed::First),
+        None => {
+            let why = "nothing tells where the last run ended: this is the first one, or the function's role may not s3:GetObject";
+            log(Missed::First, why);
+            Some(Missed::First)
+        }
         Some(from) => {
             let limit = until.min(Instant::now() + settings.replay_limit);
             match deletions.read(&from.resource_version, limit).await {
@@ -166,20 +166,22 @@ async fn replay(
 
 /// What a failed watch means. Any other failure is an error.
 fn missed_by(error: Error) -> Result<Missed> {
-    let Error::Kubernetes(kubernetes) = &error else {
-        return Err(error);
+    let failure = match &error {
+        Error::Kubernetes(kubernetes) => kubernetes.failure(),
+        _ => None,
     };
-    match kubernetes.failure() {
-        Some(RequestFailure::Expired { .. }) => {
-            warn!(%error, "the API server has forgotten what happened to the pods since the last run");
-            Ok(Missed::Forgotten)
-        }
-        Some(RequestFailure::Forbidden { .. }) => {
-            warn!(%error, "apply traffic/kubernetes/extract-pods-role.yaml again: it allows to watch pods");
-            Ok(Missed::Refused)
-        }
-        _ => Err(error),
-    }
+    let missed = match failure {
+        Some(RequestFailure::Expired { .. }) => Missed::Forgotten,
+        Some(RequestFailure::Forbidden { .. }) => Missed::Refused,
+        _ => return Err(error),
+    };
+    log(missed, &error.to_string());
+    Ok(missed)
+}
+
+/// A metric filter counts these lines by their cluster (cdk/lib/traffic/metrics.ts).
+fn log(missed: Missed, error: &str) {
+    warn!(reason = ?missed, error, "deletions missed");
 }
 
 /// The deletions that a watch shows, in an object.

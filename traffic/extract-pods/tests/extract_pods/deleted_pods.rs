@@ -1,5 +1,6 @@
 //! The pods that were deleted: what a replay of the watch writes, where the next one begins, and what is missed.
 
+use std::fs::{self, File};
 use std::time::Duration;
 
 use hookline_local::eks::{Contents, Fault, Resource};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{node, pod, uid};
 use crate::fake_aws::Refusal;
 use crate::records::assert_fits;
+use crate::runtime_api::Function;
 use crate::scene::{Scene, all, lines};
 
 const OBJECT: &str = "acme-traffic/pods/dt=2026-05-04/hour=11/prod.run-1.deleted.json.gz";
@@ -388,4 +390,41 @@ async fn an_object_that_is_not_accepted_leaves_all_to_the_next_run() {
         .unwrap_err();
     assert_eq!(error.error_type(), "Hookline.UploadFailed");
     assert_eq!(version(&scene), begin);
+}
+
+#[tokio::test]
+async fn the_log_says_why_deletions_are_missed_and_the_stack_counts_it() {
+    let scene = scene().await;
+    scene.api.fail(|asked| {
+        (asked.resource == Resource::PodWatch && asked.nth == 1).then_some(Fault::Status(403, None))
+    });
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/deleted-pods.log");
+    let mut function = Function::start_with_log(&scene.aws.url, File::create(path).unwrap()).await;
+    let payload = scene.payload_of_deleted_pods();
+    assert_eq!(
+        function.invoke(payload.clone()).await.unwrap()["missed"],
+        "refused"
+    );
+    scene.api.add_pod_event(event("DELETED", 90, 101, ended));
+    assert_eq!(function.invoke(payload).await.unwrap()["deleted"], 1);
+    function.end().await;
+    let log = fs::read_to_string(path).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told = lines.map(|line| {
+        ["level", "message", "cluster"].map(|field| line[field].as_str().unwrap_or("").to_owned())
+    });
+    // The stack counts the first line by its message and its cluster.
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            ["WARN", "deletions missed", "prod"],
+            ["INFO", "deleted pods written", "prod"],
+            ["INFO", "done", "prod"],
+            ["INFO", "deleted pods written", "prod"],
+            ["INFO", "done", "prod"],
+        ]
+    );
+    assert!(log.contains("watch of pods"), "{log}");
 }
