@@ -39,6 +39,8 @@ class Scenario:
     forced: float = 0
     #: Whether the cluster allows extract-pods to watch pods.
     watch: bool = True
+    #: Whether the API server remembers no more changes of pods than it has to, because there are so many.
+    busy: bool = False
     #: How many addresses a node has for such pods, for each that runs there at a time. With few, an address soon has its next pod.
     addresses: float = 3
     #: For how long a list shows pods whose node is gone.
@@ -84,6 +86,7 @@ SCENARIOS = (
     Scenario("short-pods", "pods that live 5 minutes, and are deleted at their end", pod_life=300),
     Scenario("recycled", "the same, with hardly more addresses than pods: each soon has its next pod", pod_life=300, addresses=1.3),
     Scenario("force-deleted", "the same as short-pods, and a third is deleted by force: nobody learns when they ended", pod_life=300, forced=0.33),
+    Scenario("busy", "the same as short-pods, and so many pods change that the API server remembers 75 seconds only", pod_life=300, busy=True),
     Scenario("no-watch", "the same as short-pods, and the cluster refuses to let its pods be watched", pod_life=300, watch=False),
     Scenario("hours", "pods that live an hour, and are deleted at their end", pod_life=3600, addresses=1.3),
     Scenario("gone-nodes", "nodes that live 15 minutes, whose pods are listed without a zone for 5 minutes more", node_life=900, lingers=300),
@@ -151,7 +154,7 @@ class World:
         if not self.scenario.watch:
             return {}
         pick = random.Random(f"{self.scenario.name} {cluster.name}").randrange
-        return replays(cluster.pods, [minute + pick(60) for minute in range(FIRST_LISTING - 7, LAST_LISTING, EVERY)])
+        return replays(cluster.pods, [minute + pick(60) for minute in range(FIRST_LISTING - 7, LAST_LISTING, EVERY)], self.scenario.busy)
 
     def _populate(self):
         scenario, builder = self.scenario, self._builder

@@ -1,8 +1,12 @@
 //! The pods that were deleted since the last run: what no listing shows, neither their end nor, between two listings, themselves.
 //!
-//! A run replays the pods' watch from where the last one ended, which an object in S3 remembers. It does so every minute, because the
-//! API server remembers the changes of the last 75 seconds only, or the last 100 (`k8s.io/apiserver`, `storage/cacher/watch_cache.go`). What
-//! it has forgotten is lost; the next listing is then all that there is, as if there were no replays. A line tells only what the deleted object proves.
+//! A run replays the pods' watch from where the last one ended, which an object in S3 remembers. The API server remembers the last 100 changes
+//! of pods, or those of the last 75 seconds if these are more (`k8s.io/apiserver`, `storage/cacher/watch_cache.go`). So there is a run every minute. It may begin
+//! at any second of its minute (EventBridge Scheduler User Guide, "Schedule types"), so two runs may begin two minutes apart. If many
+//! pods change, a run therefore follows the changes until its minute is nearly over.
+//!
+//! What the API server has forgotten is lost; the next listing is then all that there is, as if there were no replays. A line tells only
+//! what the deleted object proves.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -25,6 +29,8 @@ use crate::record::{DeletedRecord, PodRecord, Record, Zone, node_of};
 /// How long the API server sends events. It sends a bookmark two seconds before the end
 /// (`k8s.io/apiserver`, `storage/cacher/cache_watcher.go`), which ends the replay.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long after its scheduled time a run may follow the changes. The next one may begin after a minute, where this one ended.
+const FOLLOW_UNTIL: Duration = Duration::from_secs(58);
 
 /// What a run leaves for the next one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +145,10 @@ async fn replay(
             Some(Missed::First)
         }
         Some(from) => {
-            let limit = until.min(Instant::now() + settings.replay_limit);
-            match deletions.read(&from.resource_version, limit).await {
+            match deletions
+                .read(&from.resource_version, settings, until)
+                .await
+            {
                 Ok(()) => None,
                 Err(error) => Some(missed_by(error)?),
             }
@@ -193,8 +201,21 @@ struct Deletions<'a> {
     nodes: HashMap<String, Option<Node>>,
     object: Object,
     count: u64,
+    /// How many pods were created, changed or deleted.
+    changes: u64,
     /// The version of the last event.
     resource_version: String,
+}
+
+/// How a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Everything until now was sent.
+    Bookmark,
+    /// The API server ended it.
+    TimeOut,
+    /// It took too long, or broke off. What was read is true all the same.
+    Early,
 }
 
 impl<'a> Deletions<'a> {
@@ -206,49 +227,68 @@ impl<'a> Deletions<'a> {
             nodes: HashMap::new(),
             object: Object::new(),
             count: 0,
+            changes: 0,
             resource_version: String::new(),
         }
     }
 
-    /// Reads until a bookmark says that everything until now was sent; else until nothing more comes, or until `limit`. The next run goes
-    /// on after the last event. An event is true whenever it comes, so nothing depends on their order.
-    async fn read(&mut self, from: &str, limit: Instant) -> Result<()> {
+    /// Catches up with the present: until a bookmark says that everything until now was sent, or nothing more comes. After many changes,
+    /// follows them. The next run goes on after the last event.
+    async fn read(&mut self, from: &str, settings: Settings, until: Instant) -> Result<()> {
         from.clone_into(&mut self.resource_version);
+        let limit = until.min(Instant::now() + settings.replay_limit);
         loop {
-            let mut watch = self
-                .reader
-                .watch::<Pod>(&self.resource_version, WATCH_TIMEOUT);
-            let mut is_new = false;
-            loop {
-                let Ok(event) = timeout_at(limit, watch.next_event()).await else {
-                    warn!("the replay takes too long: the next run goes on from here");
-                    return Ok(());
-                };
-                match event {
-                    Ok(Some(Event::Deleted(pod))) => self.write(&pod).await?,
-                    Ok(Some(Event::Changed)) => {}
-                    Ok(Some(Event::Bookmark)) => {
-                        watch
-                            .resource_version()
-                            .clone_into(&mut self.resource_version);
-                        return Ok(());
-                    }
-                    Ok(None) => break,
-                    // What was read before is true all the same. If the version is forgotten, nothing was.
-                    Err(error) if is_new => {
-                        warn!(%error, "the watch broke off: the next run goes on from here");
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-                is_new = true;
-                watch
-                    .resource_version()
-                    .clone_into(&mut self.resource_version);
+            let before = self.changes;
+            match self.watch(WATCH_TIMEOUT, limit, true).await? {
+                // There may be more.
+                End::TimeOut if self.changes > before => {}
+                End::TimeOut | End::Bookmark => break,
+                End::Early => return Ok(()),
             }
-            // The time-out of the watch. There may be more.
-            if !is_new {
-                return Ok(());
+        }
+        // Nothing, if the run is started by hand for an hour of the past.
+        let since = Timestamp::now().duration_since(self.payload.scheduled_at);
+        let since = Duration::try_from(since).unwrap_or_default();
+        let left = FOLLOW_UNTIL.saturating_sub(since);
+        if self.changes > settings.follow_above && left >= Duration::from_secs(1) {
+            let limit = until.min(Instant::now() + left + FOR_REPORT);
+            if let Err(error) = self.watch(left, limit, false).await {
+                warn!(%error, "the watch failed: the next run goes on from here");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the events of one watch. An event is true whenever it comes, so nothing depends on their order.
+    async fn watch(&mut self, timeout: Duration, limit: Instant, to_bookmark: bool) -> Result<End> {
+        let mut watch = self.reader.watch::<Pod>(&self.resource_version, timeout);
+        let mut is_new = false;
+        loop {
+            let Ok(event) = timeout_at(limit, watch.next_event()).await else {
+                warn!("the watch takes too long: the next run goes on from here");
+                return Ok(End::Early);
+            };
+            let mut is_bookmark = false;
+            match event {
+                Ok(Some(Event::Bookmark)) => is_bookmark = true,
+                Ok(Some(Event::Changed)) => self.changes += 1,
+                Ok(Some(Event::Deleted(pod))) => {
+                    self.changes += 1;
+                    self.write(&pod).await?;
+                }
+                Ok(None) => return Ok(End::TimeOut),
+                Err(error) if is_new => {
+                    warn!(%error, "the watch broke off: the next run goes on from here");
+                    return Ok(End::Early);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            is_new = true;
+            watch
+                .resource_version()
+                .clone_into(&mut self.resource_version);
+            if is_bookmark && to_bookmark {
+                return Ok(End::Bookmark);
             }
         }
     }

@@ -39,8 +39,10 @@ pub struct Settings {
     pub max_listings: u32,
     /// The retries of one request.
     pub backoff: Backoff,
-    /// How long deletions are read at most.
+    /// How long a replay may take that catches up with the present.
     pub replay_limit: Duration,
+    /// After how many changes of pods a run follows them until the next run begins.
+    pub follow_above: u64,
 }
 
 impl Default for Settings {
@@ -49,8 +51,9 @@ impl Default for Settings {
             page_size: 500,
             max_listings: 3,
             backoff: Backoff::default(),
-            // The next run is a minute after this one.
             replay_limit: Duration::from_secs(30),
+            // The API server remembers 100.
+            follow_above: 40,
         }
     }
 }

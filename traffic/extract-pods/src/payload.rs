@@ -51,6 +51,8 @@ pub struct Payload {
     pub assume_role_arn: Option<String>,
     /// Whether to replay the pods' watch instead of listing.
     pub deleted_pods: bool,
+    /// When the run was to begin: the instant in `hour`.
+    pub scheduled_at: Timestamp,
     /// The key of the object that remembers where the last replay ended. Athena reads no folder whose name begins with `_`.
     pub state_key: String,
 }
@@ -82,9 +84,10 @@ impl Payload {
         if let Some(role) = &input.assume_role_arn {
             check_role(role)?;
         }
+        let scheduled_at = instant(&input.hour)?;
         let key = format!(
             "{prefix}{slash}{}/{}.{}{}.json.gz",
-            partition(&input.hour)?,
+            scheduled_at.strftime("dt=%Y-%m-%d/hour=%H"),
             input.cluster,
             input.execution,
             match input.deleted_pods {
@@ -104,13 +107,14 @@ impl Payload {
             },
             assume_role_arn: input.assume_role_arn,
             deleted_pods: input.deleted_pods,
+            scheduled_at,
             state_key,
         })
     }
 }
 
-/// `dt=YYYY-MM-DD/hour=HH` of an instant, in UTC.
-fn partition(hour: &str) -> Result<String> {
+/// The instant in `hour`. Its hour in UTC is the object's partition.
+fn instant(hour: &str) -> Result<Timestamp> {
     let remedy = "Give an instant in RFC 3339 with its offset, such as 2026-05-04T11:00:00Z";
     let time: Timestamp = hour
         .parse()
@@ -118,7 +122,7 @@ fn partition(hour: &str) -> Result<String> {
     if time < Timestamp::UNIX_EPOCH {
         return Err(Error::invalid("hour", "is before 1970", remedy));
     }
-    Ok(time.strftime("dt=%Y-%m-%d/hour=%H").to_string())
+    Ok(time)
 }
 
 /// Step Functions accepts 1 to 80 characters, without those below (Step Functions API Reference,

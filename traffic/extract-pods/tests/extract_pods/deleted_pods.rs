@@ -331,6 +331,39 @@ async fn a_watch_that_ends_before_its_bookmark_is_followed_by_another() {
 }
 
 #[tokio::test]
+async fn many_changes_are_followed_until_the_next_run_is_due() {
+    let now = jiff::Timestamp::now();
+    let an_hour = jiff::SignedDuration::from_hours(1);
+    for (scheduled_at, changes, expected) in [
+        (now, 41, Some("141")),
+        (now, 40, None),
+        // By hand, for an hour of the past.
+        (now - an_hour, 41, None),
+    ] {
+        let scene = scene().await;
+        let begin = version(&scene);
+        for number in 1..changes {
+            scene
+                .api
+                .add_pod_event(event("MODIFIED", 90, 100 + number, as_it_was));
+        }
+        scene
+            .api
+            .add_pod_event(event("DELETED", 90, 100 + changes, ended));
+        let mut payload = scene.payload_of_deleted_pods();
+        payload["hour"] = json!(scheduled_at.to_string());
+        let result = scene.run(payload).await.unwrap();
+        assert_eq!(result["deleted"], 1);
+        let watches = watches(&scene);
+        assert_eq!(
+            (&watches[0], &watches[1..]),
+            (&begin, expected.map(str::to_owned).as_slice()),
+            "{changes} changes"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_watch_without_an_answer_ends_in_time() {
     let mut scene = scene().await;
     let begin = version(&scene);
