@@ -114,15 +114,18 @@ ip_lines AS (
   ) AS unnested
 ),
 instances AS (
-  -- The clusters' instances: those of their nodes, and those that EC2 describes. `own_ip` and `own_ip_2` are the node's own addresses. If no
-  -- listing has EC2's description, they are not known of a node with several InternalIPs: these may have pods' addresses among them.
+  -- The clusters' instances: those of their nodes, also of nodes that only a deleted pod tells of, and those that EC2 describes. `own_ip` and
+  -- `own_ip_2` are the node's own addresses. If no listing has EC2's description, they are not known of a node with several InternalIPs: these may
+  -- have pods' addresses among them.
   SELECT
-    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id, bool_or(i.kind = 'node') AS is_node,
-    coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'), CASE WHEN min(i.ip) = max(i.ip) THEN min(i.ip) END) AS own_ip,
-    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) AS end_s
+    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id,
+    bool_or(i.kind IN ('node', 'deleted')) AS is_node,
+    coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'),
+      CASE WHEN min(i.ip) FILTER (WHERE i.kind = 'node') = max(i.ip) FILTER (WHERE i.kind = 'node') THEN min(i.ip) FILTER (WHERE i.kind = 'node') END) AS own_ip,
+    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) FILTER (WHERE i.kind = 'instance') AS end_s
   FROM ip_lines AS i
   LEFT JOIN zones AS z ON z.az = i.az
-  WHERE i.kind IN ('node', 'instance') AND i.instance_id IS NOT NULL
+  WHERE i.kind IN ('node', 'instance', 'deleted') AND i.instance_id IS NOT NULL
   GROUP BY i.instance_id
 ),
 interfaces AS (
@@ -141,7 +144,7 @@ addresses AS (
   -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone. That a pod was
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
-    p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
+    p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
     p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
     coalesce(n.instance_id, p.instance_id) AS instance_id, p.interface_id,
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.first_s,
@@ -162,7 +165,7 @@ addresses AS (
   -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
   -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_deleted, false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -208,6 +211,8 @@ holders AS (
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
+      -- Of a deleted pod that no listing has, and whose node was gone when its deletion was read, nothing tells where it was.
+      HAVING NOT bool_and(is_deleted) OR max(instance_id) IS NOT NULL
     ) AS a
   ) AS h
   LEFT JOIN instances AS o ON o.instance_id = h.instance_id
