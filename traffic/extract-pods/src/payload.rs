@@ -22,8 +22,7 @@ struct PayloadInput {
     hour: String,
     group: Option<GroupInput>,
     assume_role_arn: Option<String>,
-    #[serde(default)]
-    deleted_pods: bool,
+    deleted_pods: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -85,12 +84,13 @@ impl Payload {
             check_role(role)?;
         }
         let scheduled_at = instant(&input.hour)?;
+        let deleted_pods = input.deleted_pods.unwrap_or_default();
         let key = format!(
             "{prefix}{slash}{}/{}.{}{}.json.gz",
             scheduled_at.strftime("dt=%Y-%m-%d/hour=%H"),
             input.cluster,
             input.execution,
-            match input.deleted_pods {
+            match deleted_pods {
                 true => ".deleted",
                 false => "",
             },
@@ -106,7 +106,7 @@ impl Payload {
                 None => Grouping::default(),
             },
             assume_role_arn: input.assume_role_arn,
-            deleted_pods: input.deleted_pods,
+            deleted_pods,
             scheduled_at,
             state_key,
         })
@@ -285,13 +285,30 @@ mod tests {
                     .to_owned(),
                 grouping: Grouping::default(),
                 assume_role_arn: None,
+                deleted_pods: false,
+                scheduled_at: "2026-05-04T11:59:59Z".parse().unwrap(),
+                state_key: "pods/_watch/prod.json".to_owned(),
             }
         );
         // A state machine passes on null for what its input does not have.
-        for field in ["region", "prefix", "group", "assumeRoleArn"] {
+        for field in ["region", "prefix", "group", "assumeRoleArn", "deletedPods"] {
             assert_eq!(with(field, Value::Null).unwrap(), read, "{field}");
         }
         assert_eq!(with("group", json!({"labels": null})).unwrap(), read);
+    }
+
+    #[test]
+    fn deleted_pods_have_an_object_of_their_own_in_the_folder_of_the_listings() {
+        let mut of_folder = payload();
+        of_folder["prefix"] = json!("eks/pods");
+        let listing = Payload::read(of_folder.clone()).unwrap();
+        of_folder["deletedPods"] = json!(true);
+        let deleted = Payload::read(of_folder).unwrap();
+        assert!(deleted.deleted_pods);
+        let key = listing.key.strip_suffix(".json.gz").unwrap();
+        assert_eq!(deleted.key, format!("{key}.deleted.json.gz"));
+        assert_eq!(deleted.state_key, "eks/pods/_watch/prod.json");
+        refused("deletedPods", "yes");
     }
 
     #[test]
