@@ -117,6 +117,7 @@ impl Caller {
 #[derive(Clone)]
 pub struct Cluster {
     name: String,
+    endpoint: String,
     vpc_id: Option<String>,
     client: kube::Client,
 }
@@ -143,6 +144,7 @@ impl Cluster {
             name: name.to_owned(),
             vpc_id,
             client: client::authenticated(&endpoint, tokens)?,
+            endpoint: endpoint.url,
         })
     }
 
@@ -150,6 +152,12 @@ impl Cluster {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The URL of the API server. No other cluster ever has it.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// The ID of the cluster's VPC. Returns `None` if EKS does not tell it.

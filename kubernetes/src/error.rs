@@ -94,7 +94,7 @@ pub enum RequestFailure {
         detail: String,
     },
     /// HTTP 410: the API server no longer has the version of the list that a continue token stands
-    /// for.
+    /// for, or no longer knows what happened after the version that a watch is from.
     #[error("the list expired: {detail}")]
     Expired {
         /// The API server's message.

@@ -30,7 +30,7 @@
 //! ```
 //!
 //! - [`Caller`] and [`Cluster`]: find the cluster with EKS's `DescribeCluster`, and connect to it.
-//! - [`Reader`] and [`List`]: read objects. An [`Object`] is a type that holds as much of a
+//! - [`Reader`], [`List`] and [`Watch`]: read objects, and what happened to them. An [`Object`] is a type that holds as much of a
 //!   Kubernetes object as its user needs.
 //! - [`Error`]: what failed, and in which cluster.
 
@@ -41,9 +41,11 @@ mod list;
 mod object;
 mod reader;
 mod token;
+mod watch;
 
 pub use eks::{Caller, Cluster};
 pub use error::{Error, RequestFailure, Result};
 pub use list::List;
 pub use object::{Object, null_is_default};
 pub use reader::{Backoff, Reader};
+pub use watch::{Event, Watch};

@@ -26,6 +26,9 @@ struct PageMetadata {
     /// The continue token of the next page. Empty or absent on the last page.
     #[serde(rename = "continue")]
     next: Option<String>,
+    /// The version of the list.
+    #[serde(rename = "resourceVersion")]
+    resource_version: Option<String>,
 }
 
 /// The list of all objects of a kind, in all namespaces, page by page.
@@ -34,6 +37,7 @@ pub struct List<'a, T> {
     page_size: u32,
     /// The continue token of the next page.
     next: Option<String>,
+    resource_version: Option<String>,
     done: bool,
     items: PhantomData<fn() -> T>,
 }
@@ -44,9 +48,17 @@ impl<'a, T: Object> List<'a, T> {
             reader,
             page_size: page_size.max(1),
             next: None,
+            resource_version: None,
             done: false,
             items: PhantomData,
         }
+    }
+
+    /// The version of the list, from which a [`Watch`](crate::Watch) goes on. All pages have the same. Returns `None` before the
+    /// first page.
+    #[must_use]
+    pub fn resource_version(&self) -> Option<&str> {
+        self.resource_version.as_deref()
     }
 
     /// Reads the next page, which may be empty. Returns `None` after the last page.
@@ -82,6 +94,7 @@ impl<'a, T: Object> List<'a, T> {
         };
         self.next = page.metadata.next.filter(|token| !token.is_empty());
         self.done = self.next.is_none();
+        self.resource_version = page.metadata.resource_version;
         Ok(Some(page.items))
     }
 }

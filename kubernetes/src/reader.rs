@@ -22,6 +22,7 @@ use crate::eks::Cluster;
 use crate::error::{Error, RequestFailure, Result};
 use crate::list::List;
 use crate::object::Object;
+use crate::watch::Watch;
 
 /// How a [`Reader`] retries one request.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,14 @@ impl Reader {
         List::new(self, page_size)
     }
 
+    /// What happened to the objects of a kind, in all namespaces, after the version that a list or
+    /// an earlier watch had. The API server ends the watch after `timeout`, in whole seconds. Nothing
+    /// is read before [`Watch::next_event`].
+    #[must_use]
+    pub fn watch<T: Object>(&self, resource_version: &str, timeout: Duration) -> Watch<'_, T> {
+        Watch::new(self, resource_version, timeout)
+    }
+
     /// Reads one object of a kind that has no namespaces, for example a Node. Returns `None` if
     /// there is no object of this name.
     ///
@@ -110,11 +119,7 @@ impl Reader {
         action: &str,
         request: Result<http::Request<Vec<u8>>, request::Error>,
     ) -> Result<T> {
-        let request = request.map_err(|error| {
-            let detail = error.to_string();
-            self.cluster
-                .request_error(action, RequestFailure::Invalid { detail })
-        })?;
+        let request = self.built(action, request)?;
         let mut pause = self.backoff.initial_pause;
         let mut attempts = 1;
         loop {
@@ -136,10 +141,43 @@ impl Reader {
         }
     }
 
-    /// Sends the request once.
+    /// Sends a GET `request` once. Returns the body of its answer, which is not read yet.
+    pub(crate) async fn stream(
+        &self,
+        action: &str,
+        request: Result<http::Request<Vec<u8>>, request::Error>,
+    ) -> Result<Body> {
+        let request = self.built(action, request)?;
+        let (head, body) = self.send(action, request.uri()).await?.into_parts();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        let body = Limited::new(body, MAX_RESPONSE).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let failure = RequestFailure::of_status(head.status.as_u16(), message(&body));
+        Err(self.failed(action, failure))
+    }
+
+    /// The error of a request of this reader.
+    pub(crate) fn failed(&self, action: &str, failure: RequestFailure) -> Error {
+        self.cluster.request_error(action, failure)
+    }
+
+    fn built(
+        &self,
+        action: &str,
+        request: Result<http::Request<Vec<u8>>, request::Error>,
+    ) -> Result<http::Request<Vec<u8>>> {
+        request.map_err(|error| {
+            let detail = error.to_string();
+            self.failed(action, RequestFailure::Invalid { detail })
+        })
+    }
+
+    /// Sends the request once, and reads its answer.
     async fn attempt<T: DeserializeOwned>(&self, action: &str, uri: &Uri) -> Result<T, Failed> {
         let failed = |failure| Failed {
-            error: self.cluster.request_error(action, failure),
+            error: self.failed(action, failure),
             retry_after: None,
         };
         let unavailable = |detail| failed(RequestFailure::Unavailable { detail });
@@ -172,36 +210,41 @@ impl Reader {
 
     /// Sends the request and reads the whole body of the response.
     async fn exchange(&self, action: &str, uri: &Uri) -> Result<(StatusCode, HeaderMap, Bytes)> {
-        let request_error = |failure| self.cluster.request_error(action, failure);
-        let request = http::Request::get(uri.clone())
-            .header(ACCEPT, "application/json")
-            .body(Body::empty())
-            .map_err(|error| {
-                request_error(RequestFailure::Invalid {
-                    detail: error.to_string(),
-                })
-            })?;
-        let response = self
-            .cluster
-            .client()
-            .send(request)
-            .await
-            .map_err(|error| self.cluster.error(action, error))?;
+        let response = self.send(action, uri).await?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_RESPONSE)
             .collect()
             .await
             .map_err(|error| {
-                request_error(match error.is::<LengthLimitError>() {
-                    true => RequestFailure::TooLarge {
-                        limit: MAX_RESPONSE,
+                self.failed(
+                    action,
+                    match error.is::<LengthLimitError>() {
+                        true => RequestFailure::TooLarge {
+                            limit: MAX_RESPONSE,
+                        },
+                        false => RequestFailure::Unavailable {
+                            detail: format!(
+                                "its answer broke off: {}",
+                                DisplayErrorContext(&*error)
+                            ),
+                        },
                     },
-                    false => RequestFailure::Unavailable {
-                        detail: format!("its answer broke off: {}", DisplayErrorContext(&*error)),
-                    },
-                })
+                )
             })?;
         Ok((head.status, head.headers, body.to_bytes()))
+    }
+
+    /// Sends the request once. Returns the answer, of which only the head is read.
+    async fn send(&self, action: &str, uri: &Uri) -> Result<http::Response<Body>> {
+        let request = http::Request::get(uri.clone())
+            .header(ACCEPT, "application/json")
+            .body(Body::empty())
+            .map_err(|error| {
+                let detail = error.to_string();
+                self.failed(action, RequestFailure::Invalid { detail })
+            })?;
+        let response = self.cluster.client().send(request).await;
+        response.map_err(|error| self.cluster.error(action, error))
     }
 }
 

@@ -119,6 +119,8 @@ class Pod:
     holds_from: int | None = None
     #: Its own network interface: a branch interface.
     interface: str | None = None
+    #: Deleted by force: the API server deletes it before kubelet has ended its containers, and never learns when they did. `lingers` is negative then.
+    forced: bool = False
     #: Its addresses in other networks (Multus), each with the interface of its node that has it: the ID and the first address.
     networks: dict = field(default_factory=dict)
 
@@ -136,6 +138,13 @@ class Pod:
     def is_over(self, at):
         """Whether it has ended, as far as a list shows: the end of its node does not show in a pod."""
         return self.end is not None and at >= self.end + self.lingers
+
+    def is_lost(self):
+        """Whether nobody told the API server when its containers ended: it was deleted by force, or its node ended before it.
+
+        The garbage collector of pods deletes those of a node that is gone, as they were (Kubernetes documentation, "Pod Lifecycle").
+        """
+        return self.forced or self.node.end is not None and self.end == self.node.end
 
     def is_listed(self, at):
         """Whether a list at a time has it."""
@@ -176,6 +185,8 @@ class Cluster:
     described_after_end: int = TERMINATED_VISIBLE
     #: The other clusters of the VPC.
     beside: list = field(default_factory=list)
+    #: The pods that were deleted, as each replay of the pods' watch shows them: {time: [pod]}.
+    replays: dict = field(default_factory=dict)
 
     def is_listed(self, pod):
         """Returns True if a listing has the pod: while it existed, or after its end if it stays listed."""
@@ -235,32 +246,48 @@ class Cluster:
                 }
             )
         for pod in self.pods_at(at):
-            lines.append(
-                {
-                    "kind": "pod",
-                    "cluster": self.name,
-                    "namespace": pod.namespace,
-                    "name": pod.name,
-                    "uid": pod.uid,
-                    "ips": pod.addresses_at(at),
-                    "node": pod.node.name,
-                    # extract-pods finds a pod's zone at its node, so the pods of a node that is gone have none.
-                    "az": pod.node.zone[0] if pod.node.exists(at) else None,
-                    "az_id": pod.node.zone[1] if pod.node.zone_id_label and pod.node.exists(at) else None,
-                    "interface_id": pod.interface,
-                    "host_network": pod.host_network,
-                    "phase": pod.phase_at(at),
-                    "group_name": pod.group,
-                    "group_kind": pod.kind,
-                    "start_time": rfc3339(pod.start),
-                    "network_time": rfc3339(pod.holds()) if pod.holds() <= at else None,
-                    "end_time": rfc3339(pod.end) if pod.is_over(at) else None,
-                    "observed_at": rfc3339(at),
-                }
-            )
+            lines.append(self._pod_line(pod, at) | {"end_time": rfc3339(pod.end) if pod.is_over(at) else None})
         lines += self.instance_lines(at) if self.described else []
         lines += self.interface_lines(at) if self.described or self.services(at) else []
         return lines + self.service_lines(at)
+
+    def _pod_line(self, pod, at):
+        """The line of a pod, but for its end."""
+        return {
+            "kind": "pod",
+            "cluster": self.name,
+            "namespace": pod.namespace,
+            "name": pod.name,
+            "uid": pod.uid,
+            "ips": pod.addresses_at(at),
+            "node": pod.node.name,
+            # extract-pods finds a pod's zone at its node, so the pods of a node that is gone have none.
+            "az": pod.node.zone[0] if pod.node.exists(at) else None,
+            "az_id": pod.node.zone[1] if pod.node.zone_id_label and pod.node.exists(at) else None,
+            "interface_id": pod.interface,
+            "host_network": pod.host_network,
+            "phase": pod.phase_at(at),
+            "group_name": pod.group,
+            "group_kind": pod.kind,
+            "start_time": rfc3339(pod.start),
+            "network_time": rfc3339(pod.holds()) if pod.holds() <= at else None,
+            "end_time": None,
+            "observed_at": rfc3339(at),
+        }
+
+    def deleted_lines(self, at):
+        """The lines that extract-pods writes for the pods that a replay at a time shows deleted. Pods with hostNetwork have none."""
+        return [
+            self._pod_line(pod, at)
+            | {
+                "kind": "deleted",
+                "instance_id": pod.node.instance if pod.node.exists(at) else None,
+                "phase": "Failed" if pod.is_lost() else "Succeeded",
+                "end_time": None if pod.is_lost() else rfc3339(pod.end),
+            }
+            for pod in self.replays[at]
+            if not pod.host_network and pod.holds() <= at
+        ]
 
     def service_lines(self, at):
         """The lines of the Kubernetes Services that select pods at a time."""

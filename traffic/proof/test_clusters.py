@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import unittest
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -178,7 +179,7 @@ class Stored(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.world = World(scenario("two-clusters"), 3, 12)
+        cls.world = World(replace(scenario("two-clusters"), middle=True), 3, 12)
         cls.root = tempfile.mkdtemp(prefix="hookline-traffic-")
         cls.addClassCleanup(shutil.rmtree, cls.root)
         write_flow_logs(cls.root, cls.world.traffic.records)
@@ -361,7 +362,7 @@ class Queries(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.world = World(scenario("two-clusters"), 3, 12)
+        cls.world = World(replace(scenario("two-clusters"), middle=True), 3, 12)
         context = answers.opened(SimpleNamespace(traffic=cls.world.traffic, cluster=cls.world.listed(EVERY_FIVE)))
         cls.connection, _ = context.__enter__()
         cls.addClassCleanup(context.__exit__, None, None, None)

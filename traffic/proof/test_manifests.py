@@ -32,9 +32,10 @@ class Manifests(unittest.TestCase):
         with self.assertRaises(kubernetes_validate.ValidationError):
             kubernetes_validate.validate(role, kubernetes_validate.latest_version(), strict=True)
 
-    def test_the_role_allows_only_get_and_list_of_nodes_pods_and_services(self):
+    def test_the_role_allows_only_to_read_nodes_pods_and_services_and_to_watch_pods(self):
         _, role = next(objects_of("ClusterRole"))
-        self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": ["nodes", "pods", "services"], "verbs": ["get", "list"]}])
+        rules = [(["nodes", "pods", "services"], ["get", "list"]), (["pods"], ["watch"])]
+        self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": resources, "verbs": verbs} for resources, verbs in rules])
         _, binding = next(objects_of("ClusterRoleBinding"))
         self.assertEqual(binding["roleRef"]["name"], role["metadata"]["name"])
         self.assertEqual([subject["kind"] for subject in binding["subjects"]], ["Group"])

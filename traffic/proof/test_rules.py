@@ -436,7 +436,7 @@ class Rules(unittest.TestCase):
 WITHOUT = {
     "the source's address in time": ("s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s", "s.ip = r.pkt_srcaddr"),
     "the destination's address in time": ("d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s", "d.ip = r.pkt_dstaddr"),
-    "hostNetwork is the node": ("p.kind = 'pod' AND NOT p.host_network", "p.kind = 'pod'"),
+    "hostNetwork is the node": ("p.kind IN ('pod', 'deleted') AND NOT p.host_network", "p.kind IN ('pod', 'deleted')"),
     "the source's address in the packet": ("s.ip = r.pkt_srcaddr", "s.ip = r.srcaddr"),
     "only records made at an end": ("AND (at_a_node\n", "AND (true\n"),
     "pods with an interface of their own": ("OR instance_id IS NULL AND", "OR false AND"),

@@ -501,7 +501,7 @@ class Tables(unittest.TestCase):
 class Listings(unittest.TestCase):
     def test_the_table_has_every_field_of_the_schema(self):
         kinds = pods_schema().schema["$defs"]
-        fields = {name for kind in ("node", "pod", "instance", "interface", "service", "missing") for name in kinds[kind]["properties"]}
+        fields = {name for kind in ("node", "pod", "deleted", "instance", "interface", "service", "missing") for name in kinds[kind]["properties"]}
         self.assertEqual({name for name, _ in tables.columns("pods")}, fields)
 
     def test_the_example_is_valid(self):
@@ -522,6 +522,13 @@ class Listings(unittest.TestCase):
             validator.validate(line)
         self.assertEqual({line["kind"] for line in lines}, {"node", "pod", "instance", "interface", "service"})
         validator.validate(missing_line("prod", "refused", lines[0]["observed_at"]))
+
+    def test_the_lines_of_deleted_pods_are_valid(self):
+        listed = World(scenario("force-deleted"), 1, flows=0).listed(3600)
+        lines = [line for at in listed.replays for line in listed.deleted_lines(at)]
+        for line in lines:
+            pods_schema().validate(line)
+        self.assertEqual({line["end_time"] is None for line in lines}, {True, False})
 
     def test_the_schema_refuses_invalid_lines(self):
         pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])

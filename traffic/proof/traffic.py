@@ -242,7 +242,7 @@ def write_flow_logs(root, records, schema=SCHEMA):
 def write_listings(root, cluster: Cluster, times=None):
     """Writes the objects of extract-pods: one for each listing, or for the listings at `times`, under the hour of the listing.
 
-    Also those of the other clusters of the VPC, at their own times.
+    Also those of the other clusters of the VPC, at their own times, and those of the replays of the pods' watch.
     """
     for other in cluster.beside:
         _write_listings(root, other, other.listings)
@@ -251,12 +251,20 @@ def write_listings(root, cluster: Cluster, times=None):
 
 def _write_listings(root, cluster, times):
     for at in times:
-        time = datetime.fromtimestamp(at, timezone.utc)
-        folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
-        folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in cluster.lines(at))
-        with gzip.open(folder / f"{cluster.name}-{time.strftime('%Y%m%dT%H%MZ')}.json.gz", "wt", encoding="utf-8") as file:
-            file.write(text)
+        _write_object(root, cluster, at, "", cluster.lines(at))
+    for at in cluster.replays:
+        # Nothing is written if no pod was deleted.
+        if lines := cluster.deleted_lines(at):
+            _write_object(root, cluster, at, ".deleted", lines)
+
+
+def _write_object(root, cluster, at, name, lines):
+    time = datetime.fromtimestamp(at, timezone.utc)
+    folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    with gzip.open(folder / f"{cluster.name}-{time.strftime('%Y%m%dT%H%MZ')}{name}.json.gz", "wt", encoding="utf-8") as file:
+        file.write(text)
 
 
 def published(file):

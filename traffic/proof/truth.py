@@ -23,6 +23,7 @@ TARGETS = {
     **{("spot-30", every, "usd_missing_share"): 0.005 for every in INTERVALS},
     ("jobs", EVERY_MINUTE, "unknown_share"): 0.02,
     ("jobs", EVERY_FIVE, "unknown_share"): 0.05,
+    **{(name, every, "unknown_share"): most for name in ("short-pods", "busy") for every, most in ((EVERY_MINUTE, 0.02), (EVERY_FIVE, 0.05))},
     **{(scenario.name, every, "wrong_share"): 0 for scenario in SCENARIOS for every in INTERVALS},
     # Interfaces that skip records, and records without a direction, at nodes and pods that no listing has. Docs say why, and how much it is: a
     # single flow may be most of it.
@@ -40,8 +41,9 @@ TARGETS |= {
 
 #: What is missed, and by how much: the same keys, and the most that it is. Docs say why.
 MISSED = {
-    ("short-pods", EVERY_MINUTE, "unknown_share"): (0.02, 0.03),
-    ("short-pods", EVERY_FIVE, "unknown_share"): (0.05, 0.25),
+    ("no-watch", EVERY_MINUTE, "unknown_share"): (0.02, 0.04),
+    ("no-watch", EVERY_FIVE, "unknown_share"): (0.05, 0.25),
+    ("force-deleted", EVERY_FIVE, "unknown_share"): (0.05, 0.1),
 }
 
 #: Rounding of dollars, which are doubles.

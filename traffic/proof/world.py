@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from cluster import REST, TERMINATED_VISIBLE, ZONES, Builder, seconds, utc
 from kubernetes_services import SERVICES
+from pod_watch import EVERY, replays
 from records import Log
 from services import Services, there
 from story import BEGIN, DAY, END
@@ -34,6 +35,12 @@ class Scenario:
     pod_life: int = 0
     #: For how long a list shows such a pod after its end. With 0, the pod is deleted at its end.
     pod_kept_for: int = 0
+    #: The share of such pods that are deleted by force: the API server forgets them at once, and kubelet ends them within half a minute.
+    forced: float = 0
+    #: Whether the cluster allows extract-pods to watch pods.
+    watch: bool = True
+    #: Whether the API server remembers no more changes of pods than it has to, because there are so many.
+    busy: bool = False
     #: How many addresses a node has for such pods, for each that runs there at a time. With few, an address soon has its next pod.
     addresses: float = 3
     #: For how long a list shows pods whose node is gone.
@@ -78,6 +85,9 @@ SCENARIOS = (
     Scenario("jobs", "Jobs that run 5 minutes, and are listed for 10 minutes more", pod_life=300, pod_kept_for=600),
     Scenario("short-pods", "pods that live 5 minutes, and are deleted at their end", pod_life=300),
     Scenario("recycled", "the same, with hardly more addresses than pods: each soon has its next pod", pod_life=300, addresses=1.3),
+    Scenario("force-deleted", "the same as short-pods, and a third is deleted by force: nobody learns when they ended", pod_life=300, forced=0.33),
+    Scenario("busy", "the same as short-pods, and so many pods change that the API server remembers 75 seconds only", pod_life=300, busy=True),
+    Scenario("no-watch", "the same as short-pods, and the cluster refuses to let its pods be watched", pod_life=300, watch=False),
     Scenario("hours", "pods that live an hour, and are deleted at their end", pod_life=3600, addresses=1.3),
     Scenario("gone-nodes", "nodes that live 15 minutes, whose pods are listed without a zone for 5 minutes more", node_life=900, lingers=300),
     Scenario("skipped", "two nodes whose interfaces skip records in a tenth of the minutes", skipped=0.1),
@@ -129,9 +139,22 @@ class World:
     def listed(self, every):
         """The cluster, with listings every so many seconds. The other cluster is listed as often, some seconds later."""
         beside = [
-            dataclasses.replace(other, listings=list(range(FIRST_LISTING + 20, LAST_LISTING, every)), described=True) for other in self.cluster.beside
+            dataclasses.replace(
+                other, listings=list(range(FIRST_LISTING + 20, LAST_LISTING, every)), described=True, replays=self._replays(other),
+            )
+            for other in self.cluster.beside
         ]
-        return dataclasses.replace(self.cluster, listings=list(range(FIRST_LISTING, LAST_LISTING, every)), described=self.scenario.described, beside=beside)
+        return dataclasses.replace(
+            self.cluster, listings=list(range(FIRST_LISTING, LAST_LISTING, every)), described=self.scenario.described, beside=beside,
+            replays=self._replays(self.cluster),
+        )
+
+    def _replays(self, cluster):
+        """What the replays of a cluster's watch show. They are the same whatever the interval of the listings."""
+        if not self.scenario.watch:
+            return {}
+        pick = random.Random(f"{self.scenario.name} {cluster.name}").randrange
+        return replays(cluster.pods, [minute + pick(60) for minute in range(FIRST_LISTING - 7, LAST_LISTING, EVERY)], self.scenario.busy)
 
     def _populate(self):
         scenario, builder = self.scenario, self._builder
@@ -228,9 +251,11 @@ class World:
                 end = min(end, node.end)
             free_from[address] = end
             team = pick(5)
+            forced = scenario.forced > 0 and self.random.random() < scenario.forced
             builder.pod(
                 node, "batch", f"job-{team}", "Job" if scenario.pod_kept_for else "Label", addresses=[address], start=at, holds_from=holds, end=end,
                 listed_end=scenario.pod_kept_for > 0, kept_for=scenario.pod_kept_for or float("inf"),
+                **({"forced": True, "lingers": -pick(1, 30)} if forced else {}),
             )
             # The next pod of the place is another one's.
             starts.append((end + pick(0, 20), place))

@@ -78,7 +78,9 @@ listings AS (
   SELECT DISTINCT cluster, date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
-  WHERE dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR - INTERVAL '3' HOUR AS varchar), 1, 10)
+  -- What a replay of the pods' watch wrote is no listing.
+  WHERE kind <> 'deleted'
+    AND dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR - INTERVAL '3' HOUR AS varchar), 1, 10)
                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
     AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR - INTERVAL '3' HOUR AS varchar), 1, 13)
                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 13)

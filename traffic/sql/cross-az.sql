@@ -58,7 +58,7 @@ lines AS (
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
-  WHERE kind IN ('node', 'pod', 'instance', 'interface')
+  WHERE kind IN ('node', 'pod', 'deleted', 'instance', 'interface')
     AND dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 10)
                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
     AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 13)
@@ -69,7 +69,7 @@ listings AS (
   SELECT cluster, seen_s, lead(seen_s) OVER (PARTITION BY cluster ORDER BY seen_s) AS next_seen_s
   FROM (
     SELECT DISTINCT c.cluster, l.seen_s
-    FROM (SELECT DISTINCT cluster, seen_s FROM lines) AS l
+    FROM (SELECT DISTINCT cluster, seen_s FROM lines WHERE kind <> 'deleted') AS l
     CROSS JOIN UNNEST(ARRAY[l.cluster, '']) AS c (cluster)
   ) AS runs
 ),
@@ -114,15 +114,18 @@ ip_lines AS (
   ) AS unnested
 ),
 instances AS (
-  -- The clusters' instances: those of their nodes, and those that EC2 describes. `own_ip` and `own_ip_2` are the node's own addresses. If no
-  -- listing has EC2's description, they are not known of a node with several InternalIPs: these may have pods' addresses among them.
+  -- The clusters' instances: those of their nodes, also of nodes that only a deleted pod tells of, and those that EC2 describes. `own_ip` and
+  -- `own_ip_2` are the node's own addresses. If no listing has EC2's description, they are not known of a node with several InternalIPs: these may
+  -- have pods' addresses among them.
   SELECT
-    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id, bool_or(i.kind = 'node') AS is_node,
-    coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'), CASE WHEN min(i.ip) = max(i.ip) THEN min(i.ip) END) AS own_ip,
-    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) AS end_s
+    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id,
+    bool_or(i.kind IN ('node', 'deleted')) AS is_node,
+    coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'),
+      CASE WHEN min(i.ip) FILTER (WHERE i.kind = 'node') = max(i.ip) FILTER (WHERE i.kind = 'node') THEN min(i.ip) FILTER (WHERE i.kind = 'node') END) AS own_ip,
+    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) FILTER (WHERE i.kind = 'instance') AS end_s
   FROM ip_lines AS i
   LEFT JOIN zones AS z ON z.az = i.az
-  WHERE i.kind IN ('node', 'instance') AND i.instance_id IS NOT NULL
+  WHERE i.kind IN ('node', 'instance', 'deleted') AND i.instance_id IS NOT NULL
   GROUP BY i.instance_id
 ),
 interfaces AS (
@@ -138,29 +141,31 @@ interfaces AS (
 addresses AS (
   -- `who` is the cluster, the namespace, the kind of group and the group in one text, so that all come from the same record.
   -- What is an instance that a cluster has is no service, though the listings of the other clusters show its interfaces. `held_s` is the time
-  -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone.
+  -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone. That a pod was
+  -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
-    p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
+    p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
     p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
-    n.instance_id, p.interface_id,
+    coalesce(n.instance_id, p.instance_id) AS instance_id, p.interface_id,
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.first_s,
-    coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
-    CASE WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
+    coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.kind = 'deleted' OR p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
+    CASE WHEN p.kind = 'deleted' THEN p.network_s
+      WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
       ELSE coalesce(n.seen_s, p.last_s) END AS held_s
   FROM ip_lines AS p
   -- The node is from the same listing, and older than the pod: a node's name comes from its address, and the next instance with the address
   -- has the same name. The pod may be listed longer than its node.
-  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s BETWEEN p.first_s AND p.last_s
+  LEFT JOIN lines AS n ON n.kind = 'node' AND p.kind = 'pod' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s BETWEEN p.first_s AND p.last_s
     AND n.start_s <= p.start_s
   LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = n.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
   LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
-  WHERE (p.kind = 'pod' AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
+  WHERE (p.kind IN ('pod', 'deleted') AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
   UNION ALL
   -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
   -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_deleted, false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -206,6 +211,8 @@ holders AS (
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
+      -- Of a deleted pod that no listing has, and whose node was gone when its deletion was read, nothing tells where it was.
+      HAVING NOT bool_and(is_deleted) OR max(instance_id) IS NOT NULL
     ) AS a
   ) AS h
   LEFT JOIN instances AS o ON o.instance_id = h.instance_id

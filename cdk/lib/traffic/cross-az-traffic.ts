@@ -8,6 +8,7 @@ import {
   ContextAttribute,
   Schedule,
   ScheduleExpression,
+  type ScheduleProps,
   ScheduleTargetInput,
 } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
@@ -177,6 +178,8 @@ export class CrossAzTraffic extends Construct {
   readonly clusterNames: readonly string[];
   /** Invokes extract-pods every few minutes for the first cluster. */
   readonly listingSchedule: Schedule;
+  /** Invokes extract-pods every minute for the pods of the first cluster that were deleted. */
+  readonly deletedPodsSchedule: Schedule;
   /** The interval between two listings, in minutes. */
   readonly listEveryMinutes: number;
   /** Starts the state machine each night, to settle three days and to keep up the tables. */
@@ -257,9 +260,9 @@ export class CrossAzTraffic extends Construct {
       schedule.node.addDependency(table);
     }
     this.listEveryMinutes = props.listEveryMinutes ?? 5;
-    this.listingSchedule = this.createListingSchedule('ListingSchedule', props.cluster);
+    [this.listingSchedule, this.deletedPodsSchedule] = this.createListingSchedules(props.cluster);
     for (const other of props.moreClusters ?? []) {
-      this.createListingSchedule(`ListingSchedule-${other.clusterName}`, other, other.clusterName);
+      this.createListingSchedules(other, other.clusterName);
     }
   }
 
@@ -311,35 +314,49 @@ export class CrossAzTraffic extends Construct {
     return machine;
   }
 
-  private createListingSchedule(id: string, cluster: ListedCluster, suffix?: string): Schedule {
+  /** The schedules of a cluster: of its listings, and of its pods that were deleted. Both invoke the function with one role. */
+  private createListingSchedules(cluster: ListedCluster, suffix?: string): [Schedule, Schedule] {
     const { function: target } = this.extractPods;
+    const id = (name: string): string => (suffix === undefined ? name : `${name}-${suffix}`);
     const name = scheduleName(`${this.namePrefix}-extract-pods`, suffix);
-    const role = new Role(this, `${id}Role`, {
+    const role = new Role(this, `${id('ListingSchedule')}Role`, {
       assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
       description: `Permissions of the schedule ${name} (Hookline)`,
     });
     // The target grants the function's versions too.
     acknowledgeWildcards(role, [new PolicyStatement({ resources: [`${target.functionArn}:*`] })]);
-    return new Schedule(this, id, {
-      scheduleName: name,
-      description: 'Lists the nodes and pods of the cluster (Hookline)',
-      schedule: ScheduleExpression.cron({
-        minute: `0/${this.listEveryMinutes}`,
-        timeZone: TimeZone.ETC_UTC,
-      }),
+    const every = (
+      minute: string,
+      more: Record<string, unknown> = {},
+    ): Pick<ScheduleProps, 'schedule' | 'target'> => ({
+      schedule: ScheduleExpression.cron({ minute, timeZone: TimeZone.ETC_UTC }),
       target: new LambdaInvoke(target, {
         role,
         input: ScheduleTargetInput.fromObject({
           execution: ContextAttribute.executionId,
           hour: ContextAttribute.scheduledTime,
           ...this.listingInput(cluster),
+          ...more,
         }),
-        // The next listing is soon. A late one says nothing of its time.
+        // The next one is soon. A late listing says nothing of its time.
         maxEventAge: Duration.minutes(1),
         retryAttempts: 0,
         deadLetterQueue: this.deadLetterQueue,
       }),
     });
+    return [
+      new Schedule(this, id('ListingSchedule'), {
+        scheduleName: name,
+        description: 'Lists the nodes and pods of the cluster (Hookline)',
+        ...every(`0/${this.listEveryMinutes}`),
+      }),
+      new Schedule(this, id('DeletedPodsSchedule'), {
+        scheduleName: scheduleName(`${this.namePrefix}-deleted-pods`, suffix),
+        description: 'Lists the pods of the cluster that were deleted (Hookline)',
+        // The API server remembers little more than a minute, however often the cluster is listed.
+        ...every('*', { deletedPods: true }),
+      }),
+    ];
   }
 
   /** The part of the payload of extract-pods that is the same in each run for a cluster. */

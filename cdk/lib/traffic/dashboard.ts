@@ -4,7 +4,7 @@ import { Dashboard, GraphWidget, GraphWidgetView, TextWidget } from 'aws-cdk-lib
 import { Construct } from 'constructs';
 import { dashboardUrl } from '../shared/dashboard-widgets';
 import type { CrossAzTraffic } from './cross-az-traffic';
-import { inZoneShare, topPairs, trafficMetric } from './metrics';
+import { inZoneShare, missedDeletions, topPairs, trafficMetric } from './metrics';
 
 /** The number of pairs in the graph. More lines would be hard to tell apart. */
 const PAIRS_SHOWN = 10;
@@ -91,6 +91,10 @@ function addWidgets(dashboard: Dashboard, clusterName: string): void {
           title,
           left: [trafficMetric(metric, clusterName).with({ label })],
           leftYAxis: { label, showUnits: false, min: 0 },
+          // Why bytes may have an unknown end.
+          ...(metric === 'UnknownShare'
+            ? { right: [missedDeletions(clusterName).with({ label: 'replays that missed deletions' })] }
+            : {}),
           width: 6,
         }),
     ),

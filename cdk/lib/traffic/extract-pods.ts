@@ -10,9 +10,9 @@ import { acknowledge, acknowledgeWildcards } from '../shared/acknowledgements';
 import type { FunctionCode } from '../shared/function-code';
 import { FUNCTION_SETTINGS } from '../shared/functions';
 import { countListings } from './metrics';
-import { PODS_FOLDER } from './traffic-store';
+import { PODS_FOLDER, WATCH_FOLDER } from './traffic-store';
 
-/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes, pods and Services. */
+/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes, pods and Services, and watches pods. */
 export const KUBERNETES_GROUP = 'hookline-extract-pods';
 
 /** The cluster whose pods the function lists, and the access to it. */
@@ -115,6 +115,12 @@ export class ExtractPods extends Construct {
       new PolicyStatement({
         actions: ['s3:PutObject'],
         resources: [props.bucket.arnForObjects(`${PODS_FOLDER}*`)],
+      }),
+      new PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: clusters.map(({ clusterName }) =>
+          props.bucket.arnForObjects(`${WATCH_FOLDER}${clusterName}.json`),
+        ),
       }),
       ...(own.length === 0
         ? []

@@ -34,20 +34,29 @@ export function trafficMetric(metricName: TrafficMetric | RunMetric, clusterName
 /** The metric that counts the listings of each cluster. */
 const LISTINGS = 'ListingsWritten';
 
+/** The metric that counts the replays that missed deletions. */
+const MISSED = 'DeletionsMissed';
+
 /**
- * Counts the listings of each cluster by the log of extract-pods: Lambda's own metrics have the function, not the cluster. The
- * function writes this line after each object (traffic/extract-pods/src/extract.rs).
+ * Counts the listings of each cluster, and the replays of its watch that missed deletions, by the log of extract-pods: Lambda's own
+ * metrics have the function, not the cluster. The function writes these lines after each object, and where it has to begin anew
+ * (traffic/extract-pods/src/extract.rs, deleted_pods.rs).
  */
-export function countListings(scope: Construct, logGroup: ILogGroup): MetricFilter {
+export function countListings(scope: Construct, logGroup: ILogGroup): void {
+  countLines(scope, LISTINGS, 'written', logGroup);
+  countLines(scope, MISSED, 'deletions missed', logGroup);
+}
+
+function countLines(scope: Construct, metricName: string, message: string, logGroup: ILogGroup): void {
   const cluster = '$.cluster';
-  return new MetricFilter(scope, 'ListingsWritten', {
+  new MetricFilter(scope, metricName, {
     logGroup,
     filterPattern: FilterPattern.all(
-      FilterPattern.stringValue('$.message', '=', 'written'),
+      FilterPattern.stringValue('$.message', '=', message),
       FilterPattern.stringValue(cluster, '=', '*'),
     ),
     metricNamespace: METRIC_NAMESPACE,
-    metricName: LISTINGS,
+    metricName,
     metricValue: '1',
     dimensions: { Cluster: cluster },
   });
@@ -61,6 +70,17 @@ export function listings(clusterName: string, period: Duration): Metric {
     dimensionsMap: { Cluster: clusterName },
     statistic: 'Sum',
     period,
+  });
+}
+
+/** The number of replays of a cluster's watch that missed deletions in an hour. */
+export function missedDeletions(clusterName: string): Metric {
+  return new Metric({
+    namespace: METRIC_NAMESPACE,
+    metricName: MISSED,
+    dimensionsMap: { Cluster: clusterName },
+    statistic: 'Sum',
+    period: PERIOD,
   });
 }
 

@@ -26,6 +26,8 @@ import {
 
 /** The folder of the listings in the traffic bucket. */
 export const PODS_FOLDER = 'pods/';
+/** The folder in which extract-pods remembers where it ended its last replay of each cluster's watch. Athena reads no folder that begins with `_`. */
+export const WATCH_FOLDER = `${PODS_FOLDER}_watch/`;
 /** The folder of the Iceberg table's files in the traffic bucket. */
 export const TABLE_FOLDER = 'cross-az-traffic/';
 /** The folder of the files of the Iceberg table of the inputs in the traffic bucket. */

@@ -111,26 +111,34 @@ describe('the traffic stack', () => {
     ]);
   });
 
-  test('counts the listings of each cluster by the log of the function', () => {
+  test('counts the listings of each cluster, and what its replays missed, by the log of the function', () => {
     const template = stackTemplate({});
-    template.resourceCountIs('AWS::Logs::MetricFilter', 1);
-    const [filter] = [...resources(template, 'AWS::Logs::MetricFilter').values()];
-    const logGroup = (filter?.Properties['LogGroupName'] as { Ref: string }).Ref;
-    expect(resources(template, 'AWS::Logs::LogGroup').get(logGroup)?.Properties['LogGroupName']).toMatch(
-      /^\/aws\/lambda\/.*-extract-pods$/,
+    const filters = [...resources(template, 'AWS::Logs::MetricFilter').values()];
+    const [logGroup] = new Set(
+      filters.map((filter) => (filter.Properties['LogGroupName'] as { Ref: string }).Ref),
     );
-    // The line of a written object, as traffic/extract-pods/tests/extract_pods/services.rs has it.
-    expect(filter?.Properties).toMatchObject({
-      FilterPattern: '{ ($.message = "written") && ($.cluster = "*") }',
-      MetricTransformations: [
-        {
-          MetricNamespace: 'Hookline',
-          MetricName: 'ListingsWritten',
-          MetricValue: '1',
-          Dimensions: [{ Key: 'Cluster', Value: '$.cluster' }],
-        },
-      ],
-    });
+    expect(
+      resources(template, 'AWS::Logs::LogGroup').get(logGroup ?? '')?.Properties['LogGroupName'],
+    ).toMatch(/^\/aws\/lambda\/.*-extract-pods$/);
+    // The lines of the function, as traffic/extract-pods/tests/extract_pods/services.rs and deleted_pods.rs have them.
+    const counted = [
+      ['written', 'ListingsWritten'],
+      ['deletions missed', 'DeletionsMissed'],
+    ];
+    expect(filters.map((filter) => filter.Properties)).toEqual(
+      counted.map(([message, name]) => ({
+        LogGroupName: { Ref: logGroup },
+        FilterPattern: `{ ($.message = "${message}") && ($.cluster = "*") }`,
+        MetricTransformations: [
+          {
+            MetricNamespace: 'Hookline',
+            MetricName: name,
+            MetricValue: '1',
+            Dimensions: [{ Key: 'Cluster', Value: '$.cluster' }],
+          },
+        ],
+      })),
+    );
   });
 
   test('has alarms on what the runs read, and on the cost if there is a threshold', () => {

@@ -99,10 +99,13 @@ describe('several clusters', () => {
       ['hookline-cross-az-traffic', 'prod'],
       ['hookline-cross-az-traffic-nightly', 'prod'],
       ['hookline-extract-pods', 'prod'],
+      ['hookline-deleted-pods', 'prod'],
       ['hookline-extract-pods-batch', 'batch'],
+      ['hookline-deleted-pods-batch', 'batch'],
       ['hookline-extract-pods-far', 'far'],
+      ['hookline-deleted-pods-far', 'far'],
     ]);
-    expect(schedules[4]).toMatchObject({
+    expect(schedules[6]).toMatchObject({
       rate: 'cron(0/5 * * * ? *)',
       input: {
         execution: '<aws.scheduler.execution-id>',
@@ -304,6 +307,25 @@ describe('the schedule', () => {
     });
   });
 
+  test.each([5, 30])(
+    'reads the deleted pods each minute, with listings every %s minutes',
+    (listEveryMinutes) => {
+      const listed = trafficTemplate({ listEveryMinutes });
+      listed.hasResourceProperties('AWS::Scheduler::Schedule', {
+        Name: 'hookline-deleted-pods',
+        ScheduleExpression: 'cron(* * * * ? *)',
+        Target: {
+          Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^TrafficExtractPodsFunction'), 'Arn'] },
+          RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 },
+        },
+      });
+      expect(input(listed, 'hookline-deleted-pods')).toEqual({
+        ...(input(listed, 'hookline-extract-pods') as object),
+        deletedPods: true,
+      });
+    },
+  );
+
   test('passes the cluster’s Region, the role and the labels', () => {
     const other = trafficTemplate({
       cluster: {
@@ -417,7 +439,11 @@ describe('permissions', () => {
       'ec2:DescribeInstances',
       'ec2:DescribeNetworkInterfaces',
       'eks:DescribeCluster',
+      's3:GetObject',
       's3:PutObject',
+    ]);
+    expect(resourcesOfAction(role, 's3:GetObject')).toEqual([
+      expect.stringMatching(/^<TrafficStoreTraffic\w+\.Arn>\/pods\/_watch\/prod\.json$/),
     ]);
     expect(resourcesOfAction(role, 'eks:DescribeCluster')).toEqual([
       'arn:aws:eks:us-west-2:123456789012:cluster/prod',

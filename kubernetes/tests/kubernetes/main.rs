@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use hookline_kubernetes::{Backoff, Caller, Cluster, Error, Reader, RequestFailure};
+use hookline_kubernetes::{Backoff, Caller, Cluster, Error, Event, Reader, RequestFailure};
 use hookline_local::eks::{ApiServer, Contents, Fault, Resource};
 use hookline_local::server::Server;
 use hookline_local::{LocalAws, Settings};
@@ -259,4 +259,62 @@ async fn a_configuration_without_region_or_credentials_is_refused() {
     let mut no_credentials = config().await.into_builder();
     no_credentials.set_credentials_provider(None);
     assert_eq!(missing(no_credentials.build()), "credentials");
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_after_the_version_of_a_list() {
+    let scene = Scene::new().await;
+    let cluster = scene.prod().await;
+    let reader = reader(&cluster);
+    let event = |kind: &str, name: &str, version: &str| {
+        let mut object = object(name);
+        object["metadata"]["resourceVersion"] = json!(version);
+        scene
+            .api
+            .add_pod_event(json!({"type": kind, "object": object}));
+    };
+    event("DELETED", "before", "100");
+    let mut list = reader.list::<Pod>(2);
+    assert_eq!(list.resource_version(), None);
+    list.next_page().await.unwrap();
+    let version = list.resource_version().unwrap().to_owned();
+    list.next_page().await.unwrap();
+    assert_eq!(
+        list.resource_version(),
+        Some(version.as_str()),
+        "all pages have one version"
+    );
+
+    event("ADDED", "a", "101");
+    event("DELETED", "a", "103");
+    let mut watch = reader.watch::<Pod>(&version, Duration::from_secs(5));
+    let mut found = Vec::new();
+    while let Some(event) = watch.next_event().await.unwrap() {
+        let what = match event {
+            Event::Changed => "changed".to_owned(),
+            Event::Deleted(pod) => format!("{} deleted", pod.metadata.name.unwrap()),
+            Event::Bookmark => "bookmark".to_owned(),
+        };
+        found.push((what, watch.resource_version().to_owned()));
+    }
+    let expected = [
+        ("changed", "101"),
+        ("a deleted", "103"),
+        ("bookmark", "103"),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(what, version)| (what.to_owned(), version.to_owned()))
+    );
+
+    scene.api.forget_pod_events();
+    let mut watch = reader.watch::<Pod>("102", Duration::from_secs(5));
+    let error = watch.next_event().await.unwrap_err();
+    let text =
+        "cannot watch pods in cluster prod: the list expired: too old resource version: 102 (103)";
+    assert_eq!(error.to_string(), text);
+    assert!(matches!(
+        error.failure(),
+        Some(RequestFailure::Expired { .. })
+    ));
 }

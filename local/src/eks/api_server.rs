@@ -37,6 +37,8 @@ pub enum Resource {
     Nodes,
     /// A page of the list of the pods of all namespaces.
     Pods,
+    /// A watch of the pods of all namespaces.
+    PodWatch,
     /// A page of the list of the Services of all namespaces.
     Services,
     /// One node, by its name.
@@ -54,6 +56,8 @@ pub struct ApiRequest {
     pub nth: usize,
     /// Whether it is for a page after the first.
     pub continued: bool,
+    /// The version that a watch is from.
+    pub resource_version: Option<String>,
     /// The maximum number of objects in the page; `usize::MAX` without a limit.
     pub limit: usize,
     /// The access key id of the caller.
@@ -71,6 +75,8 @@ pub enum Fault {
     Status(u16, Option<u64>),
     /// The connection ends in the middle of the answer.
     Cut,
+    /// The answer ends in its middle, as if it were whole: a watch that the API server ends there.
+    Half,
     /// No answer comes.
     Hang,
     /// The answer is not a list.
@@ -188,6 +194,22 @@ impl ApiServer {
         lock(&self.state).lists.unlisted_nodes = nodes;
     }
 
+    /// Adds what happened to a pod: `{"type": "DELETED", "object": …}`, as a watch returns it. It is after the earlier ones, whatever its
+    /// version. It does not change the list.
+    pub fn add_pod_event(&self, event: Value) {
+        lock(&self.state).lists.pod_events.add(event);
+    }
+
+    /// Forgets what happened to the pods so far. A watch from before fails.
+    pub fn forget_pod_events(&self) {
+        lock(&self.state).lists.pod_events.forget();
+    }
+
+    /// Lets the time-out of each watch come after so many events, before a bookmark.
+    pub fn limit_watches(&self, events: usize) {
+        lock(&self.state).lists.pod_events.limit(events);
+    }
+
     /// A node as it is now, listed or not.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<Value> {
@@ -279,8 +301,14 @@ impl State {
             };
         let is_patch = request.method() == Method::PATCH;
         let path = request.uri().path().to_owned();
+        let query = request.uri().query().unwrap_or_default();
+        let parameters: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let is_set = |name| matches!(parameters.get(name).map(String::as_str), Some("true" | "1"));
         let (resource, name) = match path.as_str() {
             "/api/v1/nodes" => (Resource::Nodes, ""),
+            "/api/v1/pods" if is_set("watch") => (Resource::PodWatch, ""),
             "/api/v1/pods" => (Resource::Pods, ""),
             "/api/v1/services" => (Resource::Services, ""),
             path => match path.strip_prefix("/api/v1/nodes/") {
@@ -299,10 +327,6 @@ impl State {
             true => serde_json::from_slice(request.body()).ok(),
             false => None,
         };
-        let query = request.uri().query().unwrap_or_default();
-        let parameters: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
         let next = parameters.get("continue").filter(|next| !next.is_empty());
         let limit = parameters.get("limit").and_then(|limit| limit.parse().ok());
         let request = ApiRequest {
@@ -314,6 +338,7 @@ impl State {
                 .count()
                 + 1,
             continued: next.is_some(),
+            resource_version: parameters.get("resourceVersion").cloned(),
             // 0 means no limit.
             limit: limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX),
             access_key,
@@ -324,6 +349,7 @@ impl State {
         let fault = (self.rule)(&request);
         self.requests.push(request);
         let cut = matches!(fault, Some(Fault::Cut));
+        let half = matches!(fault, Some(Fault::Half));
         match fault {
             Some(Fault::Status(status, retry_after)) => {
                 return Answer::status(status, "as the test wants it", retry_after);
@@ -336,7 +362,7 @@ impl State {
                 self.lists.forget_snapshots();
                 self.lists.set_contents(contents);
             }
-            Some(Fault::Cut) | None => {}
+            Some(Fault::Cut | Fault::Half) | None => {}
         }
         let page = match (resource, next) {
             (Resource::Node, _) => {
@@ -358,6 +384,15 @@ impl State {
                     None => Answer::status(400, "the patch is not JSON", None),
                 };
             }
+            (Resource::PodWatch, _) => {
+                let from = parameters.get("resourceVersion");
+                let from = from.and_then(|from| from.parse().ok());
+                let Some(from) = from else {
+                    return Answer::status(400, "the fake API server watches from a version", None);
+                };
+                let events = &self.lists.pod_events;
+                Ok(events.since(from, is_set("allowWatchBookmarks")))
+            }
             (_, Some(token)) => self.lists.next_page(token, limit),
             (Resource::Nodes, None) => Ok(self.lists.first_page(self.lists.nodes.clone(), limit)),
             (Resource::Pods, None) => Ok(self.lists.first_page(self.lists.pods.clone(), limit)),
@@ -367,6 +402,10 @@ impl State {
         };
         match page {
             Ok(page) if cut => Answer::Cut(page.into()),
+            Ok(page) if half => {
+                let page = Bytes::from(page);
+                Answer::json(page.slice(..page.len() / 2))
+            }
             Ok(page) => Answer::json(page),
             Err(PageError::InvalidToken) => Answer::status(400, "continue key is not valid", None),
             Err(PageError::Expired) => Answer::status(

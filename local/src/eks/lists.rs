@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::contents::Contents;
+use super::watch::WatchCache;
 
 /// Objects of one kind.
 #[derive(Clone)]
@@ -69,6 +70,7 @@ pub(super) struct Lists {
     pub(super) unlisted_nodes: Vec<Value>,
     pub(super) pods: Objects,
     pub(super) services: Objects,
+    pub(super) pod_events: WatchCache,
     snapshots: BTreeMap<u64, Objects>,
     next_snapshot: u64,
 }
@@ -80,6 +82,7 @@ impl Default for Lists {
             unlisted_nodes: Vec::new(),
             pods: Vec::new().into(),
             services: Vec::new().into(),
+            pod_events: WatchCache::default(),
             snapshots: BTreeMap::new(),
             next_snapshot: 1,
         }
@@ -142,8 +145,9 @@ impl Lists {
 
     /// The first page of a list of the current `objects`.
     pub(super) fn first_page(&mut self, objects: Objects, limit: usize) -> String {
-        let snapshot = self.next_snapshot;
-        self.next_snapshot += 1;
+        // A list is not older than what happened before it.
+        let snapshot = self.next_snapshot.max(self.pod_events.newest());
+        self.next_snapshot = snapshot + 1;
         let page = page(&objects, snapshot, 0, limit);
         if limit < objects.len() {
             self.snapshots.insert(snapshot, objects);

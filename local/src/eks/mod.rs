@@ -2,6 +2,7 @@
 //!
 //! - `api_server`: the Kubernetes API over TLS, with a certificate of its own;
 //! - `lists`: the contents of a cluster, and lists of one snapshot in pages;
+//! - `watch`: what happened to its pods;
 //! - `authenticator`: the check of a token;
 //! - `answer`: the API server's answer, whole or broken off;
 //! - `contents`: a cluster in a file, for `hookline-local --cluster NAME=FILE`;
@@ -16,6 +17,7 @@ mod authenticator;
 mod contents;
 mod lists;
 mod network;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -74,17 +74,63 @@ impl Aws {
         Ok((config, role))
     }
 
-    /// Writes the object, whole or not at all.
+    /// Where the last replay of the pods' watch ended. Returns `None` if there was none: then S3 answers 404, or 403 to a caller without
+    /// `s3:ListBucket` (S3 API Reference, `GetObject`).
+    ///
+    /// # Errors
+    /// Returns [`Error::Aws`] if S3 does not answer well.
+    pub async fn watch_state(&self, payload: &Payload) -> Result<Option<Vec<u8>>> {
+        const ACTION: &str = "s3:GetObject";
+        let object = self.s3.get_object();
+        let object = object.bucket(&payload.bucket).key(&payload.state_key);
+        let object = match object.send().await {
+            Ok(object) => object,
+            Err(error) => {
+                return match Failure::of(&error) {
+                    Failure::Refused { code, .. } if code == "NoSuchKey" => Ok(None),
+                    Failure::AccessDenied { .. } => Ok(None),
+                    _ => Err(AwsError::of(ACTION, FUNCTION_ROLE, &error).into()),
+                };
+            }
+        };
+        let content = object.body.collect().await.map_err(|error| {
+            let detail = format!("its answer broke off: {error}");
+            AwsError::incomplete(ACTION, FUNCTION_ROLE, &detail)
+        })?;
+        Ok(Some(content.to_vec()))
+    }
+
+    /// Writes the listing, whole or not at all.
     ///
     /// # Errors
     /// Returns [`Error::UploadFailed`] if S3 does not accept the object.
     pub async fn store(&self, payload: &Payload, bytes: Vec<u8>) -> Result<()> {
+        self.put(payload, &payload.key, "application/gzip", bytes)
+            .await
+    }
+
+    /// Remembers where a replay ended.
+    ///
+    /// # Errors
+    /// Returns [`Error::UploadFailed`] if S3 does not accept the object.
+    pub async fn store_watch_state(&self, payload: &Payload, bytes: Vec<u8>) -> Result<()> {
+        self.put(payload, &payload.state_key, "application/json", bytes)
+            .await
+    }
+
+    async fn put(
+        &self,
+        payload: &Payload,
+        key: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<()> {
         let stored = self
             .s3
             .put_object()
             .bucket(&payload.bucket)
-            .key(&payload.key)
-            .content_type("application/gzip")
+            .key(key)
+            .content_type(content_type)
             .body(ByteStream::from(bytes))
             .send()
             .await;
@@ -101,7 +147,7 @@ impl Aws {
         };
         Err(Error::UploadFailed {
             bucket: payload.bucket.clone(),
-            key: payload.key.clone(),
+            key: key.to_owned(),
             detail,
         })
     }

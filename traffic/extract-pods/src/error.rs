@@ -148,7 +148,7 @@ fn remedy(error: &hookline_kubernetes::Error) -> &'static str {
                 ". Create an access entry for the role of this function (or for assumeRoleArn), or map the role in aws-auth"
             }
             RequestFailure::Forbidden { .. } => {
-                ". Bind the caller's Kubernetes group to a ClusterRole that allows get and list of nodes, pods and services"
+                ". Bind the caller's Kubernetes group to a ClusterRole that allows get and list of nodes, pods and services, and watch of pods"
             }
             _ => "",
         },

@@ -1,4 +1,4 @@
-//! The function: lists a cluster's nodes, pods and Services, and writes them as one object.
+//! The function: lists a cluster's nodes, pods and Services, and writes them as one object; or the pods that were deleted.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::aws::Aws;
+use crate::deleted_pods;
 use crate::error::{Error, Result};
 use crate::instances;
 use crate::interfaces;
@@ -38,6 +39,10 @@ pub struct Settings {
     pub max_listings: u32,
     /// The retries of one request.
     pub backoff: Backoff,
+    /// How long a replay may take that catches up with the present.
+    pub replay_limit: Duration,
+    /// After how many changes of pods a run follows them until the next run begins.
+    pub follow_above: u64,
 }
 
 impl Default for Settings {
@@ -46,6 +51,9 @@ impl Default for Settings {
             page_size: 500,
             max_listings: 3,
             backoff: Backoff::default(),
+            replay_limit: Duration::from_secs(30),
+            // The API server remembers 100.
+            follow_above: 40,
         }
     }
 }
@@ -82,7 +90,7 @@ const FOR_UPLOAD: Duration = Duration::from_secs(15);
 /// The part of the time for the listing that is reserved to compress and write the instances.
 const FOR_INSTANCES: Duration = Duration::from_secs(2);
 /// The part of the function's time that is reserved to report an error.
-const FOR_REPORT: Duration = Duration::from_secs(1);
+pub(crate) const FOR_REPORT: Duration = Duration::from_secs(1);
 
 /// Handles one invocation.
 ///
@@ -112,13 +120,12 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
     let payload = Payload::read(payload)?;
     let before = |reserve| deadline.checked_sub(reserve).unwrap_or(deadline);
     let until = before(FOR_UPLOAD);
+    if payload.deleted_pods {
+        let outcome = deleted_pods::run(aws, &payload, settings, until, deadline).await?;
+        return serde_json::to_value(outcome).map_err(|error| not_encoded(&payload, &error));
+    }
     let listing = Box::pin(list_cluster(aws, &payload, settings, until));
-    let finished = timeout_at(until, listing)
-        .await
-        .unwrap_or(Err(Error::OutOfTime {
-            step: "list nodes and pods",
-        }))?;
-    let (object, described) = finished;
+    let (object, described) = in_time(until, "list nodes and pods", listing).await?;
     let Described {
         instances,
         interfaces,
@@ -126,11 +133,7 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
     } = described;
     let (nodes, pods, bytes) = (object.nodes, object.pods, object.bytes.len());
     let storing = Box::pin(aws.store(&payload, object.bytes));
-    timeout_at(before(FOR_REPORT), storing)
-        .await
-        .unwrap_or(Err(Error::OutOfTime {
-            step: "write the object",
-        }))?;
+    in_time(before(FOR_REPORT), "write the object", storing).await?;
     // A metric filter counts these lines by their cluster (cdk/lib/traffic/metrics.ts).
     info!(
         nodes,
@@ -153,6 +156,16 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
         bytes,
     };
     serde_json::to_value(outcome).map_err(|error| not_encoded(&payload, &error))
+}
+
+/// What `work` returns, or [`Error::OutOfTime`] if it is not done by `until`.
+pub(crate) async fn in_time<T>(
+    until: Instant,
+    step: &'static str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let done = timeout_at(until, work).await;
+    done.unwrap_or(Err(Error::OutOfTime { step }))
 }
 
 async fn list_cluster(
@@ -381,7 +394,7 @@ fn write(object: &mut Object, payload: &Payload, record: &Record<'_>) -> Result<
     written.map_err(|error| not_encoded(payload, &error))
 }
 
-fn not_encoded(payload: &Payload, error: &dyn std::fmt::Display) -> Error {
+pub(crate) fn not_encoded(payload: &Payload, error: &dyn std::fmt::Display) -> Error {
     Error::UploadFailed {
         bucket: payload.bucket.clone(),
         key: payload.key.clone(),

@@ -51,7 +51,8 @@ impl Object {
             Record::Node(_) => self.nodes += 1,
             Record::Pod(_) => self.pods += 1,
             // The caller knows how many.
-            Record::Instance(_)
+            Record::Deleted(_)
+            | Record::Instance(_)
             | Record::Interface(_)
             | Record::Service(_)
             | Record::Missing(_) => {}

@@ -25,6 +25,8 @@ pub struct Metadata {
     pub uid: String,
     /// When the object was created.
     pub creation_timestamp: Timestamp,
+    /// When a graceful deletion is over at the latest, set by its request. It is not when the pod ended: kubelet may be slower, or gone.
+    pub deletion_timestamp: Option<Timestamp>,
     /// The labels.
     #[serde(default, deserialize_with = "null_is_default")]
     pub labels: BTreeMap<String, String>,
@@ -241,10 +243,14 @@ pub struct PodIp {
 
 /// The status of one container.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ContainerStatus {
     /// Its state now.
     #[serde(default, deserialize_with = "null_is_default")]
     pub state: ContainerState,
+    /// Its state before the last restart.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub last_state: ContainerState,
 }
 
 /// The state of a container. `waiting` is not read.
@@ -366,16 +372,40 @@ impl Pod {
 
     /// When the pod gave up its addresses: when its last container ended. Returns `None` if the pod
     /// has not ended, or if the time is not known.
+    ///
+    /// What proves it (Kubernetes API Reference, `Pod`; Kubernetes documentation, "Pod Lifecycle"):
+    /// - No container starts again: the phase is `Succeeded` or `Failed`, or, before Kubernetes 1.27, kubelet has ended the
+    ///   containers of a pod that has a `deletionTimestamp` and leaves its phase.
+    /// - Each container that ever ran has `state.terminated.finishedAt`, of kubelet. A phase alone proves nothing: the garbage collector of pods
+    ///   sets `Failed` on those of a node that is gone, whose containers stay `running`. `deletionTimestamp` proves nothing
+    ///   either: it is in the future when it is set, and kubelet may need longer.
     #[must_use]
     pub fn end_time(&self) -> Option<Timestamp> {
-        if !matches!(self.status.phase, Phase::Succeeded | Phase::Failed) {
+        let is_over = matches!(self.status.phase, Phase::Succeeded | Phase::Failed);
+        if !is_over && self.metadata.deletion_timestamp.is_none() {
             return None;
         }
-        let ends = self
-            .containers()
-            .filter_map(|container| container.state.terminated.as_ref()?.finished_at);
-        // The zero time of Go stands for a time that kubelet does not know.
-        ends.filter(|end| *end > Timestamp::UNIX_EPOCH).max()
+        let mut last = None;
+        for container in self.containers() {
+            match &container.state {
+                ContainerState {
+                    running: Some(_), ..
+                } => return None,
+                ContainerState {
+                    terminated: Some(terminated),
+                    ..
+                } => {
+                    // The zero time of Go stands for a time that kubelet does not know.
+                    let end = terminated.finished_at;
+                    let end = end.filter(|end| *end > Timestamp::UNIX_EPOCH)?;
+                    last = last.max(Some(end));
+                }
+                // It waits for its first start, which does not come any more, or for a restart.
+                _ if !is_over || container.last_state.terminated.is_some() => return None,
+                _ => {}
+            }
+        }
+        last
     }
 }
 

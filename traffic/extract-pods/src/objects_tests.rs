@@ -110,7 +110,6 @@ fn a_pod_ends_with_its_last_container() {
             "containerStatuses": [
                 ended(Some("2026-05-04T10:43:27Z")),
                 ended(Some("2026-05-04T10:41:00Z")),
-                ended(None),
             ],
         })
     };
@@ -122,6 +121,37 @@ fn a_pod_ends_with_its_last_container() {
     for phase in ["Pending", "Running", "Unknown"] {
         assert_eq!(pod(json!({}), status(phase)).end_time(), None, "{phase}");
     }
+}
+
+#[test]
+fn an_end_is_proved_by_every_container_that_ran() {
+    let end = "2026-05-04T10:43:27Z";
+    let runs = json!({"name": "c", "state": {"running": {"startedAt": "2026-05-04T08:00:15Z"}}});
+    let waits = json!({"name": "c", "state": {"waiting": {"reason": "PodInitializing"}}});
+    let restarts = json!({
+        "name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended(Some(end))["state"],
+    });
+    let time = |phase: &str, deleted: bool, main: &Value| {
+        let status = json!({
+            "phase": phase, "initContainerStatuses": [ended(Some(end))], "containerStatuses": [main],
+        });
+        let mut pod = pod(json!({}), status);
+        pod.metadata.deletion_timestamp = deleted.then(|| at("2026-05-04T10:50:00Z"));
+        pod.end_time()
+    };
+    let known = Some(at(end));
+    assert_eq!(time("Failed", false, &ended(Some(end))), known);
+    // The garbage collector of pods says Failed of a pod whose node is gone, and leaves its containers.
+    assert_eq!(time("Failed", true, &runs), None);
+    assert_eq!(time("Failed", true, &restarts), None);
+    assert_eq!(time("Failed", true, &ended(None)), None);
+    // An init container failed, so the other one never ran.
+    assert_eq!(time("Failed", false, &waits), known);
+    // kubelet of before 1.27 ends a deleted pod and leaves its phase.
+    assert_eq!(time("Running", true, &ended(Some(end))), known);
+    assert_eq!(time("Running", false, &ended(Some(end))), None);
+    assert_eq!(time("Running", true, &runs), None);
+    assert_eq!(time("Running", true, &waits), None);
 }
 
 #[test]

@@ -22,6 +22,7 @@ struct PayloadInput {
     hour: String,
     group: Option<GroupInput>,
     assume_role_arn: Option<String>,
+    deleted_pods: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -47,10 +48,18 @@ pub struct Payload {
     /// The role that reads the cluster. `None` stands for the function's own role, which always
     /// writes the object.
     pub assume_role_arn: Option<String>,
+    /// Whether to replay the pods' watch instead of listing.
+    pub deleted_pods: bool,
+    /// When the run was to begin: the instant in `hour`.
+    pub scheduled_at: Timestamp,
+    /// The key of the object that remembers where the last replay ended. Athena reads no folder whose name begins with `_`.
+    pub state_key: String,
 }
 
 /// The folder of the objects, if the payload names none.
 pub const DEFAULT_PREFIX: &str = "pods/";
+/// The folder below it of the objects that remember where a replay ended.
+const STATE_FOLDER: &str = "_watch";
 
 impl Payload {
     /// Reads and checks a payload.
@@ -74,12 +83,19 @@ impl Payload {
         if let Some(role) = &input.assume_role_arn {
             check_role(role)?;
         }
+        let scheduled_at = instant(&input.hour)?;
+        let deleted_pods = input.deleted_pods.unwrap_or_default();
         let key = format!(
-            "{prefix}{slash}{}/{}.{}.json.gz",
-            partition(&input.hour)?,
+            "{prefix}{slash}{}/{}.{}{}.json.gz",
+            scheduled_at.strftime("dt=%Y-%m-%d/hour=%H"),
             input.cluster,
-            input.execution
+            input.execution,
+            match deleted_pods {
+                true => ".deleted",
+                false => "",
+            },
         );
+        let state_key = format!("{prefix}{slash}{STATE_FOLDER}/{}.json", input.cluster);
         Ok(Self {
             cluster: input.cluster,
             region: input.region,
@@ -90,12 +106,15 @@ impl Payload {
                 None => Grouping::default(),
             },
             assume_role_arn: input.assume_role_arn,
+            deleted_pods,
+            scheduled_at,
+            state_key,
         })
     }
 }
 
-/// `dt=YYYY-MM-DD/hour=HH` of an instant, in UTC.
-fn partition(hour: &str) -> Result<String> {
+/// The instant in `hour`. Its hour in UTC is the object's partition.
+fn instant(hour: &str) -> Result<Timestamp> {
     let remedy = "Give an instant in RFC 3339 with its offset, such as 2026-05-04T11:00:00Z";
     let time: Timestamp = hour
         .parse()
@@ -103,7 +122,7 @@ fn partition(hour: &str) -> Result<String> {
     if time < Timestamp::UNIX_EPOCH {
         return Err(Error::invalid("hour", "is before 1970", remedy));
     }
-    Ok(time.strftime("dt=%Y-%m-%d/hour=%H").to_string())
+    Ok(time)
 }
 
 /// Step Functions accepts 1 to 80 characters, without those below (Step Functions API Reference,
@@ -266,13 +285,30 @@ mod tests {
                     .to_owned(),
                 grouping: Grouping::default(),
                 assume_role_arn: None,
+                deleted_pods: false,
+                scheduled_at: "2026-05-04T11:59:59Z".parse().unwrap(),
+                state_key: "pods/_watch/prod.json".to_owned(),
             }
         );
         // A state machine passes on null for what its input does not have.
-        for field in ["region", "prefix", "group", "assumeRoleArn"] {
+        for field in ["region", "prefix", "group", "assumeRoleArn", "deletedPods"] {
             assert_eq!(with(field, Value::Null).unwrap(), read, "{field}");
         }
         assert_eq!(with("group", json!({"labels": null})).unwrap(), read);
+    }
+
+    #[test]
+    fn deleted_pods_have_an_object_of_their_own_in_the_folder_of_the_listings() {
+        let mut of_folder = payload();
+        of_folder["prefix"] = json!("eks/pods");
+        let listing = Payload::read(of_folder.clone()).unwrap();
+        of_folder["deletedPods"] = json!(true);
+        let deleted = Payload::read(of_folder).unwrap();
+        assert!(deleted.deleted_pods);
+        let key = listing.key.strip_suffix(".json.gz").unwrap();
+        assert_eq!(deleted.key, format!("{key}.deleted.json.gz"));
+        assert_eq!(deleted.state_key, "eks/pods/_watch/prod.json");
+        refused("deletedPods", "yes");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum Record<'a> {
     Node(NodeRecord<'a>),
     /// A pod.
     Pod(PodRecord<'a>),
+    /// A pod that was deleted.
+    Deleted(DeletedRecord<'a>),
     /// An EC2 instance.
     Instance(InstanceRecord<'a>),
     /// A network interface of something else in the cluster's VPC.
@@ -122,6 +124,16 @@ pub struct PodRecord<'a> {
     /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
+}
+
+/// A pod that was deleted, as it was then. Its `observed_at` is when the run started that replayed the deletion, which may be minutes later.
+#[derive(Debug, Serialize)]
+pub struct DeletedRecord<'a> {
+    /// The pod.
+    #[serde(flatten)]
+    pub pod: PodRecord<'a>,
+    /// The EC2 instance of its node. No line of the same object has the node.
+    pub instance_id: Option<&'a str>,
 }
 
 /// An EC2 instance of the cluster, as one run described it.

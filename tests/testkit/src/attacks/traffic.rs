@@ -159,6 +159,12 @@ fn listings(things: &Things) -> Vec<Attempt> {
     let cluster = format!("arn:aws:eks:{ACCOUNT}:cluster/prod");
     let mut calls = [
         each(LISTS, "the listing", &["s3:PutObject"], &[things.listing()]),
+        each(
+            LISTS,
+            "where the last replay ended",
+            &["s3:GetObject", "s3:PutObject"],
+            &[format!("{}/pods/_watch/prod.json", things.bucket)],
+        ),
         each(LISTS, READS, &["eks:DescribeCluster"], &[cluster]),
         of_all(
             LISTS,

@@ -1,5 +1,5 @@
 //! A fake AWS over HTTP: `DescribeCluster`, `DescribeInstances` and `DescribeNetworkInterfaces` as the crate `hookline-local`
-//! answers them, STS's `AssumeRole`, and S3's `PutObject`.
+//! answers them, STS's `AssumeRole`, and S3's `GetObject` and `PutObject`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -33,7 +33,7 @@ pub(crate) const ROLE_SESSION: &str = "a/session+token==";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     /// `eks:DescribeCluster`, `ec2:DescribeInstances`, `ec2:DescribeNetworkInterfaces`,
-    /// `sts:AssumeRole` or `s3:PutObject`.
+    /// `sts:AssumeRole`, `s3:GetObject` or `s3:PutObject`.
     pub(crate) action: &'static str,
     pub(crate) access_key: String,
     pub(crate) region: String,
@@ -115,6 +115,14 @@ impl FakeAws {
         self.state.lock().unwrap().objects.clone()
     }
 
+    /// Replaces an object.
+    pub(crate) fn put(&self, key: &str, content: &str) {
+        let mut state = self.state.lock().unwrap();
+        state
+            .objects
+            .insert(key.to_owned(), content.to_owned().into());
+    }
+
     /// Every call that was received.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state.lock().unwrap().calls.clone()
@@ -135,6 +143,7 @@ async fn answer(
     let action = match (&head.method, head.uri.path()) {
         (&Method::PUT, _) => "s3:PutObject",
         (&Method::GET, path) if path.starts_with("/clusters/") => "eks:DescribeCluster",
+        (&Method::GET, _) => "s3:GetObject",
         (&Method::POST, "/") if body.starts_with(b"Action=DescribeInstances&") => {
             "ec2:DescribeInstances"
         }
@@ -174,11 +183,17 @@ async fn answer(
     }
     Ok(match action {
         "s3:PutObject" => {
-            let key = head.uri.path().trim_start_matches('/');
-            let key = percent_decoded(key);
+            let key = key(head.uri.path());
             state.lock().unwrap().objects.insert(key, body);
             Response::new(Full::default())
         }
+        "s3:GetObject" => match state.lock().unwrap().objects.get(&key(head.uri.path())) {
+            Some(object) => Response::new(Full::new(object.clone())),
+            None => error(
+                action,
+                Refusal(404, "NoSuchKey", "The specified key does not exist."),
+            ),
+        },
         "eks:DescribeCluster" | "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces" => {
             let request = Request::from_parts(head, body);
             local.handle(request).await.unwrap().map(Full::new)
@@ -220,6 +235,11 @@ fn error(action: &str, Refusal(status, code, message): Refusal) -> Response<Full
         .header("x-amzn-errortype", code)
         .body(Full::from(body))
         .unwrap()
+}
+
+/// `BUCKET/KEY` of a path.
+fn key(path: &str) -> String {
+    percent_decoded(path.trim_start_matches('/'))
 }
 
 /// Decodes an S3 key. Characters such as `=` may be percent-encoded or not.

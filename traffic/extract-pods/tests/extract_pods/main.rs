@@ -11,6 +11,7 @@
 
 mod binary;
 mod cluster;
+mod deleted_pods;
 mod failures;
 mod fake_aws;
 mod instances;

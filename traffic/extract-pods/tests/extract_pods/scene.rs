@@ -71,6 +71,13 @@ impl Scene {
         })
     }
 
+    /// The payload that replays the pods' watch.
+    pub(crate) fn payload_of_deleted_pods(&self) -> Value {
+        let mut payload = self.payload();
+        payload["deletedPods"] = json!(true);
+        payload
+    }
+
     /// Invokes the function in this process.
     pub(crate) async fn run(&self, payload: Value) -> Result<Value, Error> {
         let config = sdk::settings(aws_config::defaults(BehaviorVersion::latest()))
