@@ -115,7 +115,8 @@ impl HistoryEvent {
 /// The message of a cause, for people. Lambda puts a function's own text into JSON, and the state
 /// machine's end states put a sentence before that.
 pub(crate) fn message(cause: &str) -> String {
-    without_encoded(&plain_message(cause))
+    // A text of AWS that ends in a full stop, in a sentence.
+    without_debug(&without_encoded(&plain_message(cause))).replace(".. ", ". ")
 }
 
 /// What EC2 puts before a text that only `aws sts decode-authorization-message` can read
@@ -130,6 +131,27 @@ fn without_encoded(text: &str) -> String {
     let is_encoded = |sign: char| sign.is_ascii_alphanumeric() || "-_=+/".contains(sign);
     let after = rest.trim_start_matches(is_encoded);
     format!("{}{}", before.trim_end(), without_encoded(after))
+}
+
+/// The text without the SDK's error in Rust's own notation, as `(TimeoutError(TimeoutError { … }))`: the words
+/// before it say the same.
+fn without_debug(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" (TimeoutError(") else {
+        return text.to_owned();
+    };
+    let mut open = 2;
+    let end = rest.char_indices().find_map(|(at, sign)| {
+        open += match sign {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        (open == 0).then_some(at + 1)
+    });
+    match end {
+        Some(end) => format!("{before}{}", &rest[end..]),
+        None => text.to_owned(),
+    }
 }
 
 fn plain_message(cause: &str) -> String {
@@ -160,6 +182,12 @@ mod tests {
             message(&format!("It was abandoned. Cause: {json}")),
             "It was abandoned. Cause: no address"
         );
+        assert_eq!(
+            message("The maximum has been reached.. Correct it"),
+            "The maximum has been reached. Correct it"
+        );
+        let late = "request has timed out: after 30s (TimeoutError(TimeoutError { kind: Operation, of: (1) })). Try";
+        assert_eq!(message(late), "request has timed out: after 30s. Try");
         let denied = "not allowed (no policy allows it. Encoded authorization failure message: eyJh-_b0=). Grant it";
         assert_eq!(
             message(denied),
