@@ -165,7 +165,7 @@ fn of_nobody(group: &Group, hook: &Hook, wired: &[&InstanceId]) -> Finding {
                 true => finding,
                 false => finding.say(format!(
                     "So complete it first for those whose execution has succeeded{}:",
-                    match wired.len().checked_sub(LISTED).unwrap_or_default() {
+                    match wired.len().saturating_sub(LISTED) {
                         0 => String::new(),
                         more => format!(", and for {more} more likewise"),
                     }

@@ -143,7 +143,10 @@ fn no_rule(
             (rule.allows(field, value) == Some(false)).then(|| {
                 let wanted = match rule.wanted(field) {
                     Some(wanted) => wanted.join(" or "),
-                    None => rule.pattern["detail"][field].to_string(),
+                    None => {
+                        let wanted = rule.pattern.pointer(&format!("/detail/{field}"));
+                        wanted.map(Value::to_string).unwrap_or_default()
+                    }
                 };
                 format!(
                     "The rule {} wants {field} {wanted}, not {value}.",
@@ -200,8 +203,9 @@ fn changed<'a>(
 fn put_pattern(rule: &Rule, group: &str, hook: &str) -> Vec<String> {
     let mut pattern = rule.pattern.clone();
     for (field, value) in [("AutoScalingGroupName", group), ("LifecycleHookName", hook)] {
-        if rule.allows(field, value) == Some(false) {
-            pattern["detail"][field] = json!([value]);
+        let is = pattern.pointer_mut(&format!("/detail/{field}"));
+        if let (Some(is), Some(false)) = (is, rule.allows(field, value)) {
+            *is = json!([value]);
         }
     }
     let pattern = pattern.to_string();

@@ -442,9 +442,9 @@ fn matches_value(item: &Value, value: &str) -> Option<bool> {
     if let Some(text) = item.as_str() {
         return Some(text == value);
     }
-    let (operator, operand) = match item.as_object().map(|it| it.iter().collect::<Vec<_>>()) {
-        Some(fields) if fields.len() == 1 => fields[0],
-        _ => return None,
+    let mut fields = item.as_object()?.iter();
+    let (Some((operator, operand)), None) = (fields.next(), fields.next()) else {
+        return None;
     };
     match (operator.as_str(), operand) {
         ("prefix", Value::String(prefix)) => Some(value.starts_with(prefix)),

@@ -154,20 +154,27 @@ fn without_debug(text: &str) -> String {
     }
 }
 
+/// The text with each JSON of Lambda's in it replaced by its message. There may be two: of a failure, and of the
+/// hook that could not be completed after it.
 fn plain_message(cause: &str) -> String {
-    let inner = |text: &str| {
-        let value: Value = serde_json::from_str(text).ok()?;
-        Some(value.get("errorMessage")?.as_str()?.to_owned())
-    };
-    if let Some(message) = inner(cause) {
-        return message;
+    let mut text = String::new();
+    let mut rest = cause;
+    while let Some(start) = rest.find("{\"") {
+        let (before, json) = rest.split_at(start);
+        text.push_str(before);
+        let mut values = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+        let value = values.next().and_then(Result::ok);
+        let message = value
+            .as_ref()
+            .and_then(|it| it.get("errorMessage")?.as_str());
+        let end = match value.is_some() {
+            true => values.byte_offset(),
+            false => 1,
+        };
+        text.push_str(message.unwrap_or(&json[..end]));
+        rest = &json[end..];
     }
-    let start = cause.find("{\"").unwrap_or(cause.len());
-    let (before, json) = cause.split_at(start);
-    match inner(json) {
-        Some(message) => format!("{before}{message}"),
-        None => cause.to_owned(),
-    }
+    text + rest
 }
 
 #[cfg(test)]
@@ -188,6 +195,11 @@ mod tests {
         );
         let late = "request has timed out: after 30s (TimeoutError(TimeoutError { kind: Operation, of: (1) })). Try";
         assert_eq!(message(late), "request has timed out: after 30s. Try");
+        let both = format!("Failure: {json}. Completion: {json}");
+        assert_eq!(
+            message(&both),
+            "Failure: no address. Completion: no address"
+        );
         let denied = "not allowed (no policy allows it. Encoded authorization failure message: eyJh-_b0=). Grant it";
         assert_eq!(
             message(denied),
