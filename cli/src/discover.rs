@@ -44,9 +44,10 @@ pub(crate) async fn deployment(aws: &Aws, stack: Option<&str>) -> Result<Deploym
     let arn = match choose(&machines, stack, aws.region()) {
         Ok(arn) => arn,
         Err(Error::NotFound { what, remedy }) => {
-            let remedy = match of_a_gone_machine(aws, &machines, stack, rules).await? {
-                Some(text) => format!("{text} {remedy}"),
-                None => remedy,
+            // That the deployment is not there matters more than why the rules cannot be read.
+            let remedy = match of_a_gone_machine(aws, &machines, stack, rules).await {
+                Ok(Some(text)) => format!("{text} {remedy}"),
+                _ => remedy,
             };
             return Err(Error::NotFound { what, remedy });
         }

@@ -356,7 +356,6 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
         Kind::DeviceIndexTaken,
         Kind::InstanceEnded,
         Kind::ExecutionEnded,
-        Kind::ProfileUnreadable,
     ];
     if found
         .iter()
@@ -375,7 +374,7 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
             message(execution.cause.as_deref().unwrap_or_default()),
         ),
     };
-    let unseen = unseen(error, &cause);
+    let unseen = unseen(error, &cause, found);
     let finding = Finding::new(Kind::Failed, format!("The execution failed with {error}."))
         .shown_by(cause.as_str())
         .shown_by(unseen);
@@ -406,8 +405,12 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
 const LIMIT_EXCEEDED: &str = "NetworkInterfaceLimitExceeded";
 
 /// Why nothing that was observed explains an error.
-fn unseen(error: &str, cause: &str) -> &'static str {
+fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
+    let is_unreadable = |finding: &Finding| finding.kind == Kind::ProfileUnreadable;
     match error {
+        _ if found.iter().any(is_unreadable) => {
+            "The profile of its rule cannot be read, as told above."
+        }
         // A policy stays as it is.
         "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
         "Lambda.ResourceNotFoundException" => {
