@@ -9,7 +9,7 @@ use super::replay::{self, Replay};
 use super::words::{ago, count, duration, list};
 use super::{Finding, Kind, ended, hooks, network, rules, wired};
 use crate::observed::case::Case;
-use crate::observed::execution::message;
+use crate::observed::execution::{Execution, message};
 
 /// What is wrong, the first cause first.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
@@ -51,7 +51,7 @@ fn gone_group(case: &Case) -> Option<Finding> {
     Some(
         Finding::new(
             Kind::GroupMissing,
-            format!("There is no Auto Scaling group {group} any more: whoever deleted it ended its launches."),
+            format!("There is no Auto Scaling group {group} any more: whoever deleted it ended its instances too."),
         )
         .of_group(group)
         .say("Nothing, if it was meant. Else create the group with its hook, or correct the profile's selector."),
@@ -111,7 +111,7 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     if let (Some(hook), false) = (lacks_hook, is_retired(case)) {
         let others: Vec<&str> = case.hooks.iter().map(|it| it.name.as_str()).collect();
         finding = finding.shown_by(match others.is_empty() {
-            true => format!("The group has no launch hook {hook} any more: it was there when the launch began, or nothing sends its event."),
+            true => format!("The group has no launch hook {hook}: nothing sends the event of a launch at it."),
             false => format!(
                 "The group has no launch hook {hook}; the launch waits at {}. No rule starts executions for that.",
                 others.join(", ")
@@ -253,9 +253,11 @@ fn ignored(case: &Case) -> Option<Finding> {
     .of_group(case.group_name())
     .shown_by(reason)
     .say("If the profile is for this group, correct its selector, and deploy. Else correct the rule that starts executions for it. Until then each launch waits for the hook's timeout. To end this one now:");
+    // The hook of the event, which need not be the profile's.
+    let hook = case.execution().and_then(Execution::hook);
     Some(finding.run(hooks::complete(
         case.group_name(),
-        &hook_name(case),
+        &hook.unwrap_or_else(|| hook_name(case)),
         &case.instance,
         "ABANDON",
     )))

@@ -416,6 +416,8 @@ fn commands(finding: &Finding) -> Vec<String> {
 /// A launch whose `TagNode` found that it is not for the profile.
 fn not_for_the_profile() -> Case {
     let mut case = case().with_execution("SUCCEEDED", None, "TagNode");
+    let detail = json!({"detail": {"LifecycleHookName": "of-another"}});
+    case.executions[0].input = json!({"event": detail, "profile": profile()}).to_string();
     let data = json!({"next": "IGNORE", "reason": "the profile is for other groups"});
     case.history.push(HistoryEvent {
         at: 1_000 * NOW,
@@ -435,6 +437,7 @@ fn launch_that_its_execution_ignored_is_told_and_no_replay_helps() {
     assert_eq!(kinds(&case), [Kind::LaunchIgnored]);
     assert_eq!(found[0].evidence, ["the profile is for other groups"]);
     let commands = commands(&found[0]);
+    assert!(commands[0].contains("--lifecycle-hook-name of-another "));
     assert!(commands[0].ends_with("--lifecycle-action-result ABANDON"));
     assert!(!Replay::of(&case).helps);
 }

@@ -14,7 +14,7 @@ use super::causes::{hook_name, is_retired};
 use super::launches::RETIRED;
 use super::story::part;
 use super::words::ago;
-use super::{Finding, Kind};
+use super::{Finding, Kind, hooks};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
 use crate::observed::group::Activity;
@@ -257,18 +257,13 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
             "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance. \
              To keep this instance, replay at once.",
         ),
-        None => finding.say("Replay it, or complete its hook with ABANDON:").run([
-            "aws",
-            "autoscaling",
-            "complete-lifecycle-action",
-            "--auto-scaling-group-name",
-            case.group_name(),
-            "--lifecycle-hook-name",
-            &hook_name(case),
-            "--instance-id",
-            case.instance.as_str(),
-            "--lifecycle-action-result",
-            "ABANDON",
-        ]),
+        None => finding
+            .say("Replay it, or complete its hook with ABANDON:")
+            .run(hooks::complete(
+                case.group_name(),
+                &hook_name(case),
+                &case.instance,
+                "ABANDON",
+            )),
     })
 }

@@ -61,6 +61,13 @@ impl Execution {
         Some(group.as_str()?.to_owned())
     }
 
+    /// The launch hook of its event.
+    pub(crate) fn hook(&self) -> Option<String> {
+        let input: Value = serde_json::from_str(&self.input).ok()?;
+        let hook = input.pointer("/event/detail/LifecycleHookName")?;
+        Some(hook.as_str()?.to_owned())
+    }
+
     /// The profile of its input.
     pub(crate) fn profile(&self) -> Option<Value> {
         let mut input: Value = serde_json::from_str(&self.input).ok()?;
