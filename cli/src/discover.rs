@@ -6,8 +6,12 @@ use tokio::task::JoinSet;
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
+use crate::judge::words::list;
 use crate::observed::deployment::{Deployment, MACHINE, Rule};
 use crate::settings::AwsSettings;
+
+/// The most rules that a text lists.
+const LISTED: usize = 4;
 
 /// A deployment, and what else reacts to launches.
 pub(crate) struct Discovered {
@@ -37,9 +41,56 @@ pub(crate) async fn connect(
 /// Returns [`Error::NotFound`] if there is none, or if there are several and none was chosen.
 pub(crate) async fn deployment(aws: &Aws, stack: Option<&str>) -> Result<Deployment> {
     let (machines, rules) = tokio::try_join!(machines(aws), aws.rules())?;
-    let arn = choose(&machines, stack, aws.region())?;
+    let arn = match choose(&machines, stack, aws.region()) {
+        Ok(arn) => arn,
+        Err(Error::NotFound { what, remedy }) => {
+            // That the deployment is not there matters more than why the rules cannot be read.
+            let remedy = match of_a_gone_machine(aws, &machines, stack, rules).await {
+                Ok(Some(text)) => format!("{text} {remedy}"),
+                _ => remedy,
+            };
+            return Err(Error::NotFound { what, remedy });
+        }
+        Err(error) => return Err(error),
+    };
     let (deployment, _) = of_machine(aws, arn, rules).await?;
     Ok(deployment)
+}
+
+/// What the rules say of a deployment whose state machine is gone: they still start its executions.
+async fn of_a_gone_machine(
+    aws: &Aws,
+    machines: &[(String, String)],
+    stack: Option<&str>,
+    rules: Vec<Rule>,
+) -> Result<Option<String>> {
+    let launches = rules.into_iter().filter(Rule::matches_launches);
+    let rules = with_targets(aws, launches).await?;
+    Ok(gone_machine(&rules, machines, stack))
+}
+
+fn gone_machine(
+    rules: &[Rule],
+    machines: &[(String, String)],
+    stack: Option<&str>,
+) -> Option<String> {
+    let is_gone = |arn: &str| {
+        let of_stack = Deployment::stack_of(arn);
+        let is_chosen = of_stack.is_some_and(|of| stack.is_none_or(|stack| stack == of));
+        arn.contains(":stateMachine:") && is_chosen && !machines.iter().any(|(_, it)| it == arn)
+    };
+    let still = rules.iter().filter_map(|rule| {
+        let mut targets = rule.targets.iter();
+        let target = targets.find(|target| is_gone(&target.arn))?;
+        Some(format!("{} ({})", rule.name, target.arn))
+    });
+    let still: Vec<String> = still.collect();
+    (!still.is_empty()).then(|| {
+        format!(
+            "Rules still start executions of a state machine that is not there: {}. If it was deleted, deploy again.",
+            list(&still, LISTED)
+        )
+    })
 }
 
 /// The same, where there need not be one yet; with all that reacts to launches.
@@ -188,5 +239,18 @@ mod tests {
             other.contains("no deployment called \"c\"") && other.contains("one of: a"),
             "{other}"
         );
+    }
+
+    #[test]
+    fn rules_that_start_executions_of_a_state_machine_that_is_gone_are_named() {
+        let (rule, _) = crate::fixtures::rules();
+        let arn = rule.targets[0].arn.clone();
+        let rules = [rule];
+        let text = gone_machine(&rules, &[], None).unwrap();
+        assert!(text.contains("launch-upf (arn:"), "{text}");
+        assert!(gone_machine(&rules, &[], Some("hookline")).is_some());
+        assert_eq!(gone_machine(&rules, &[], Some("other")), None);
+        let there = [("hookline".to_owned(), arn)];
+        assert_eq!(gone_machine(&rules, &there, None), None);
     }
 }

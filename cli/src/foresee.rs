@@ -89,7 +89,12 @@ pub(crate) async fn forecast(aws: &Aws, deployment: &Deployment, name: &str) -> 
         input: input.clone(),
         limits,
         attached,
-        instances: instances.into_iter().map(|seen| seen.instance).collect(),
+        // As launches see them: one that ended is in flight no more.
+        instances: instances
+            .into_iter()
+            .map(|seen| seen.instance)
+            .filter(|it| matches!(it.state.as_str(), "pending" | "running"))
+            .collect(),
         subnets,
         prefix_reservations,
         available,
@@ -109,7 +114,20 @@ async fn first_launched(
     let named = overrides.find(|it| it.instance_type.is_some());
     let of_override = named.and_then(|it| it.template.as_ref());
     let template = match of_override.or(launches.template.as_ref()) {
-        Some(reference) => aws.template(reference).await?,
+        Some(reference) => {
+            let template = aws.template(reference).await?;
+            Some(template.ok_or_else(|| {
+                Error::NotFound {
+                    what: format!(
+                        "there is no launch template {reference}, so the group {} launches nothing",
+                        group.name
+                    ),
+                    remedy:
+                        "Give the group a launch template that exists. `hookline check` says more."
+                            .to_owned(),
+                }
+            })?)
+        }
         None => None,
     };
     let instance_type = named.and_then(|it| it.instance_type.clone());

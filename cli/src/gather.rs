@@ -91,10 +91,10 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
         );
         case.group = groups?.pop();
         // A group that is gone has no hooks, and asking for them is an error.
-        case.hooks = match case.group.is_some() {
-            true => hooks?,
-            false => Vec::new(),
-        };
+        match case.group.is_some() {
+            true => case.hooks = hooks?,
+            false => case.gone_group = Some(group),
+        }
         case.in_pool = in_pool(aws, &case).await?;
     }
     case.input = profile(aws, &case).await?;

@@ -21,6 +21,7 @@ pub(crate) mod timeline;
 pub(crate) mod trouble;
 pub(crate) mod versions;
 pub(crate) mod watch;
+mod wired;
 pub(crate) mod words;
 
 pub(crate) use finding::{Finding, Kind, Remedy};

@@ -1,5 +1,7 @@
 //! Finds a launch by what a person has: an instance, a node's name, an execution or a group.
 
+use std::net::IpAddr;
+
 use hookline_domain::execution::names::{StateMachine, is_execution_name};
 use hookline_domain::ids::InstanceId;
 
@@ -8,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::Execution;
 use crate::observed::group::Group;
-use crate::observed::network::SeenInstance;
+use crate::observed::network::{SeenInstance, created_for};
 
 /// What a person asked about.
 #[derive(Debug)]
@@ -71,8 +73,18 @@ pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> R
             return of_execution(aws, execution, what).await;
         }
     }
-    let filters: &[&str] = match what.parse::<std::net::IpAddr>() {
-        Ok(_) => &["private-ip-address"],
+    if what.starts_with("eni-")
+        && let Some(found) = of_interface(aws, what).await?
+    {
+        return Ok(found);
+    }
+    // The address of the instance, then those of its interfaces.
+    let filters: &[&str] = match what.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => &[
+            "private-ip-address",
+            "network-interface.addresses.private-ip-address",
+        ],
+        Ok(IpAddr::V6(_)) => &["network-interface.ipv6-addresses.ipv6-address"],
         Err(_) => &["private-dns-name", "tag:Name"],
     };
     for filter in filters {
@@ -84,6 +96,23 @@ pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> R
         }
     }
     Err(not_found(aws, what))
+}
+
+/// The instance that an interface is attached to, or else that Hookline created it for.
+async fn of_interface(aws: &Aws, id: &str) -> Result<Option<Subject>> {
+    let ids = [id.to_owned()];
+    let found = aws.interfaces(&[("network-interface-id", &ids)]).await?;
+    let Some(seen) = found.into_iter().next() else {
+        return Ok(None);
+    };
+    let on = seen.interface.attachment.as_ref();
+    let on = on.and_then(|on| on.instance_id.clone());
+    let Some(instance) = on.or_else(|| created_for(&seen.interface)) else {
+        return Ok(None);
+    };
+    let ids = [instance.to_string()];
+    let seen = aws.instances("instance-id", &ids).await?.pop();
+    Ok(Some(launch(instance, seen, None)))
 }
 
 fn launch(

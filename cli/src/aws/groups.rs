@@ -9,6 +9,7 @@ use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::LaunchActivity;
 use hookline_domain::reconcile::brake::{Marks, resume_tags};
 use hookline_functions::aws::convert::{group_tags, launch_hook, tags_of_group};
+use hookline_runtime::aws_errors;
 
 use super::pages::back_to;
 use super::{Aws, Error};
@@ -202,7 +203,16 @@ impl Aws {
             .set_auto_scaling_group_name(group.map(str::to_owned))
             .set_next_token(token)
             .max_records(PAGE);
-        let answer = self.answer("autoscaling:DescribeScalingActivities", call.send().await)?;
+        let answer = call.send().await;
+        // A group that is gone has no activities any more: "AutoScalingGroup name not found".
+        if let Err(error) = &answer
+            && group.is_some()
+            && aws_errors::code(error) == Some("ValidationError")
+            && aws_errors::message(error).contains("name not found")
+        {
+            return Ok((Vec::new(), None));
+        }
+        let answer = self.answer("autoscaling:DescribeScalingActivities", answer)?;
         let activities = answer.activities.unwrap_or_default().into_iter();
         Ok((activities.filter_map(activity).collect(), answer.next_token))
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Result};
-use crate::judge::Finding;
 use crate::judge::check::{self, RoomOfZone};
+use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report};
 use crate::settings::{AwsSettings, Subject};
@@ -138,13 +138,21 @@ impl Report for Checked {
             [] => "none".to_owned(),
             names => names.join(", "),
         };
+        // Denied, it is not known that there is none.
+        let denied = |it: &Finding| {
+            it.kind == Kind::CouldNotLook && it.problem.contains("DescribeAutoScalingGroups")
+        };
+        let groups = match self.groups.is_empty() && self.findings.iter().any(denied) {
+            true => "not known".to_owned(),
+            false => names(&self.groups),
+        };
         page.table(
             LABEL,
             &[
                 ("Checked", &what),
                 ("Deployment", &format!("{deployment} in {}", self.region)),
                 ("Profiles", &names(&self.profiles)),
-                ("Groups", &names(&self.groups)),
+                ("Groups", &groups),
             ],
         );
         page.blank();

@@ -74,8 +74,12 @@ impl Report for Planned {
             .map(|it| format!("{} {}", it.function, it.needed))
             .collect();
         let lambda = format!(
-            "{} at once are enough, {} at most: {}",
+            "{} at once {} enough, {} at most: {}",
             count(plan.concurrency.needed, "invocation", "invocations"),
+            match plan.concurrency.needed {
+                1 => "is",
+                _ => "are",
+            },
             plan.concurrency.at_most,
             of_functions.join(", ")
         );

@@ -3,16 +3,18 @@
 
 use hookline_domain::execution::{Plan, Step as PlanStep};
 
+use super::check::answers;
 use super::launches::{RETIRED, when_started};
-use super::replay::Replay;
+use super::replay::{self, Replay};
 use super::words::{ago, count, duration, list};
-use super::{Finding, Kind, ended, hooks, network, rules};
+use super::{Finding, Kind, ended, hooks, network, rules, wired};
 use crate::observed::case::Case;
-use crate::observed::execution::message;
+use crate::observed::execution::{Execution, message};
 
 /// What is wrong, the first cause first.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
+    found.extend(gone_group(case));
     found.extend(ended::instance(case));
     let lost = no_execution(case);
     let of_hooks = of_hooks(case);
@@ -21,14 +23,47 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     found.extend(ended::execution(case));
     if is_in_trouble(case) {
         found.extend(network::findings(case));
+        if case.execution().is_some() {
+            let hook = hook_name(case);
+            found.extend(rules::unreadable_for(
+                &case.deployment,
+                case.group_name(),
+                &hook,
+            ));
+        }
     }
     found.extend(of_hooks);
+    found.extend(answered_twice(case));
     found.extend(other_hook(case));
+    found.extend(ignored(case));
+    found.extend(wired::without_tags(case));
+    found.extend(wired::changed(case));
     found.extend(waits_for_turn(case));
     found.extend(lacks_interfaces(case));
     found.extend(failed(case, &found));
     found.extend(left(case));
     found
+}
+
+/// The group of the launch is gone.
+fn gone_group(case: &Case) -> Option<Finding> {
+    let group = case.gone_group.as_ref()?;
+    Some(
+        Finding::new(
+            Kind::GroupMissing,
+            format!("There is no Auto Scaling group {group} any more: whoever deleted it ended its instances too."),
+        )
+        .of_group(group)
+        .say("Nothing, if it was meant. Else create the group with its hook, or correct the profile's selector."),
+    )
+}
+
+/// Two rules or profiles that start executions for the launch.
+fn answered_twice(case: &Case) -> Option<Finding> {
+    let (group, profile) = (case.group.as_ref()?, case.profile()?);
+    let is_over = case.is_in_service() && !is_in_trouble(case);
+    let finding = answers::twice(&case.deployment, group, profile);
+    finding.filter(|_| !is_over)
 }
 
 /// Whether the launch has not reached what its profile asks for.
@@ -50,7 +85,11 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     let by_rules = match is_retired(case) {
         // No rule starts executions with it.
         true => Vec::new(),
-        false => rules::findings(&case.deployment, group, &hook, case.input.as_ref()),
+        false => {
+            let mut found = rules::findings(&case.deployment, group, &hook, case.input.as_ref());
+            found.extend(rules::unreadable_for(&case.deployment, group, &hook));
+            found
+        }
     };
     if !case.waits() {
         // A node may have been launched before the profile was there; that it lacks interfaces is told, and
@@ -68,9 +107,31 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         format!("There is no execution for {}{since}.", case.instance),
     )
     .of_group(group);
-    if by_rules.is_empty() && !is_retired(case) {
+    let lacks_hook = replay::lacks_hook(case);
+    if let (Some(hook), false) = (lacks_hook, is_retired(case)) {
+        let others: Vec<&str> = case.hooks.iter().map(|it| it.name.as_str()).collect();
+        finding = finding.shown_by(match others.is_empty() {
+            true => format!("The group has no launch hook {hook}: nothing sends the event of a launch at it."),
+            false => format!(
+                "The group has no launch hook {hook}; the launch waits at {}. No rule starts executions for that.",
+                others.join(", ")
+            ),
+        });
+    } else if by_rules.is_empty() && !is_retired(case) {
+        let unsure = case
+            .deployment
+            .rules
+            .iter()
+            .find(|rule| rule.cannot_tell(group, &hook));
+        finding = match unsure {
+            Some(rule) => finding.shown_by(format!(
+                "Whether the pattern of the rule {} lets the event of {group} at {hook} through cannot be told here: look at \
+                 its content filters. If it does, the event was lost, or could not be delivered.",
+                rule.name
+            )),
+            None => finding.shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered.")),
+        };
         finding = finding
-            .shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered."))
             .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md). See whether its role may start executions:")
             .run(["hookline", "check"]);
     }
@@ -79,6 +140,10 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         input.is_some_and(|input| case.deployment.reconcile_starts(input))
     });
     finding = match (rounds, Replay::of(case).helps) {
+        // What it starts completes no hook.
+        (Some(_), _) if lacks_hook.is_some() => finding.say(
+            "Mend the hook as below. The timeout of the hook at which it waits ends this launch.",
+        ),
         (Some(rounds), true) => finding.say(format!(
             "Reconcile starts it {}; the replay below starts it now.",
             when_started(rounds)
@@ -123,7 +188,7 @@ fn of_hooks(case: &Case) -> Vec<Finding> {
     }
     let expected = case.deployment.expected_hooks();
     let deployment = Some(&case.deployment);
-    let found = hooks::findings(group, &case.hooks, &[profile], deployment, &expected);
+    let found = hooks::findings(group, &case.hooks, &[profile], deployment, &expected, &[]);
     let found = found.into_iter();
     // Another hook matters only to a launch that waits.
     found
@@ -134,7 +199,8 @@ fn of_hooks(case: &Case) -> Vec<Finding> {
 /// A launch that waits although its execution succeeded.
 fn other_hook(case: &Case) -> Option<Finding> {
     let execution = case.execution()?;
-    if execution.status != "SUCCEEDED" || case.lifecycle_state() != Some("Pending:Wait") {
+    let waits = case.lifecycle_state() == Some("Pending:Wait");
+    if execution.status != "SUCCEEDED" || !waits || case.ignored().is_some() {
         return None;
     }
     let ours = hook_name(case);
@@ -147,7 +213,7 @@ fn other_hook(case: &Case) -> Option<Finding> {
     if others.is_empty() {
         return None;
     }
-    Some(
+    let finding =
         Finding::new(
             Kind::OtherHook,
             format!(
@@ -161,8 +227,40 @@ fn other_hook(case: &Case) -> Option<Finding> {
             ),
         )
         .of_group(case.group_name())
-        .say("The owner of that hook must complete it."),
+        .say("The owner of that hook must complete it. If nobody does, complete it for this instance:");
+    Some(others.iter().fold(finding, |finding, hook| {
+        finding.run(hooks::complete(
+            case.group_name(),
+            hook,
+            &case.instance,
+            "CONTINUE",
+        ))
+    }))
+}
+
+/// A launch that waits, and whose execution was not for its profile: it completes no hook.
+fn ignored(case: &Case) -> Option<Finding> {
+    let reason = case.ignored().filter(|_| case.waits() && !case.runs())?;
+    let name = case.profile().map_or("", |profile| &profile.name);
+    let finding = Finding::new(
+        Kind::LaunchIgnored,
+        format!(
+            "The execution of {} found that the profile {name} is not for this launch, and ended: nobody completes the \
+             hook.",
+            case.instance
+        ),
     )
+    .of_group(case.group_name())
+    .shown_by(reason)
+    .say("If the profile is for this group, correct its selector, and deploy. Else correct the rule that starts executions for it. Until then each launch waits for the hook's timeout. To end this one now:");
+    // The hook of the event, which need not be the profile's.
+    let hook = case.execution().and_then(Execution::hook);
+    Some(finding.run(hooks::complete(
+        case.group_name(),
+        &hook.unwrap_or_else(|| hook_name(case)),
+        &case.instance,
+        "ABANDON",
+    )))
 }
 
 /// A launch whose execution waits: for what, by its newest plan.
@@ -219,6 +317,19 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
         Some(execution) => finding.shown_by(format!("Its newest execution ended as {}.", execution.error())),
     };
+    let mut finding = finding;
+    for (words, attachment) in wired::on_others(case, &missing) {
+        finding = finding
+            .shown_by(words)
+            .say("Detach it there, if no pod of that node uses it:")
+            .run([
+                "aws",
+                "ec2",
+                "detach-network-interface",
+                "--attachment-id",
+                &attachment,
+            ]);
+    }
     let finding = finding
         .say("Adopt it: it gets an execution, and stays in service whatever becomes of that (docs/operations/adopt.md).")
         .run(["hookline", "adopt", case.instance.as_str(), "--yes"]);
@@ -265,20 +376,60 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
             message(execution.cause.as_deref().unwrap_or_default()),
         ),
     };
-    let unseen = match error {
-        // A policy stays as it is.
-        "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
-        _ => "Nothing that is observed now explains it: what was in the way may be gone.",
+    let unseen = unseen(error, &cause, found);
+    let finding = Finding::new(Kind::Failed, format!("The execution failed with {error}."))
+        .shown_by(cause.as_str())
+        .shown_by(unseen);
+    let finding = match cause.contains(LIMIT_EXCEEDED) {
+        true => finding
+            .say("Delete interfaces that nobody needs, or ask for a higher quota. What it is:")
+            .run([
+                "aws",
+                "service-quotas",
+                "get-service-quota",
+                "--service-code",
+                "vpc",
+                "--quota-code",
+                "L-DF5E4CA3",
+            ]),
+        false => finding,
     };
     Some(
-        Finding::new(Kind::Failed, format!("The execution failed with {error}."))
-            .shown_by(cause)
-            .shown_by(unseen)
+        finding
             .say(format!(
                 "docs/errors.md has the remedy of {error}. To see what the next launch would fail by:"
             ))
             .run(["hookline", "check"]),
     )
+}
+
+/// What EC2 answers when the Region may have no more interfaces (Amazon EC2 API Reference, "Error codes").
+const LIMIT_EXCEEDED: &str = "NetworkInterfaceLimitExceeded";
+
+/// Why nothing that was observed explains an error.
+fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
+    let is_unreadable = |finding: &Finding| finding.kind == Kind::ProfileUnreadable;
+    match error {
+        _ if found.iter().any(is_unreadable) => {
+            "The profile of its rule cannot be read, as told above."
+        }
+        // A policy stays as it is.
+        "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
+        "Lambda.ResourceNotFoundException" => {
+            "The function, or its version, is not there: `check` names it."
+        }
+        _ if cause.contains("Function not found: ") => {
+            "The function, or its version, is not there: `check` names it."
+        }
+        _ if cause.contains(LIMIT_EXCEEDED) => {
+            "The quota of interfaces in the Region was reached: `explain` does not read it."
+        }
+        // The rest of EC2's text, "Security group sg-… and subnet subnet-… belong to".
+        _ if cause.contains("belong to different networks") => {
+            "The security group is in another VPC than the subnet: `check` says which of the profile's."
+        }
+        _ => "Nothing that is observed now explains it: what was in the way may be gone.",
+    }
 }
 
 /// Unattached interfaces of a launch that no execution works on.

@@ -403,3 +403,165 @@ fn interfaces_of_a_launch_that_is_over_are_left() {
         "{replay:?}"
     );
 }
+
+/// The words of a finding's commands, each in a line.
+fn commands(finding: &Finding) -> Vec<String> {
+    let words = finding.remedy.iter().filter_map(|remedy| match remedy {
+        Remedy::Run(words) => Some(words.join(" ")),
+        _ => None,
+    });
+    words.collect()
+}
+
+/// A launch whose `TagNode` found that it is not for the profile.
+fn not_for_the_profile() -> Case {
+    let mut case = case().with_execution("SUCCEEDED", None, "TagNode");
+    let detail = json!({"detail": {"LifecycleHookName": "of-another"}});
+    case.executions[0].input = json!({"event": detail, "profile": profile()}).to_string();
+    let data = json!({"next": "IGNORE", "reason": "the profile is for other groups"});
+    case.history.push(HistoryEvent {
+        at: 1_000 * NOW,
+        kind: "TaskStateExited".to_owned(),
+        state: Some("TagNode".to_owned()),
+        input: None,
+        output: Some(data.to_string()),
+        failed: None,
+    });
+    case
+}
+
+#[test]
+fn launch_that_its_execution_ignored_is_told_and_no_replay_helps() {
+    let case = not_for_the_profile();
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::LaunchIgnored]);
+    assert_eq!(found[0].evidence, ["the profile is for other groups"]);
+    let commands = commands(&found[0]);
+    assert!(commands[0].contains("--lifecycle-hook-name of-another "));
+    assert!(commands[0].ends_with("--lifecycle-action-result ABANDON"));
+    assert!(!Replay::of(&case).helps);
+}
+
+#[test]
+fn launch_that_waits_at_another_hook_is_completed_there_and_told_once_it_was_given_up() {
+    let mut case = case().with_execution("SUCCEEDED", None, "NodeReady");
+    case.hooks.push(Hook {
+        name: "of-a-team".to_owned(),
+        default_result: "ABANDON".to_owned(),
+        heartbeat_seconds: 300,
+    });
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::OtherHook]);
+    let commands = commands(&found[0]);
+    assert!(
+        commands[0].contains("--lifecycle-hook-name of-a-team"),
+        "{commands:?}"
+    );
+    assert!(commands[0].ends_with("--lifecycle-action-result CONTINUE"));
+    let mut over = case.in_state("Terminating:Wait");
+    over.activities.push(Activity {
+        group: "upf".to_owned(),
+        instance: Some(id(1)),
+        is_launch: true,
+        status: "Cancelled".to_owned(),
+        message: "Lifecycle Action was abandoned".to_owned(),
+        ended: Some(NOW),
+        ..Activity::default()
+    });
+    assert_eq!(kinds(&over), [Kind::LaunchAbandoned]);
+    let told = findings(&over)[0].evidence.join(" ");
+    assert!(told.contains("of-a-team"), "{told}");
+}
+
+#[test]
+fn lost_event_is_not_told_of_a_launch_at_another_hook_or_by_a_filter_that_is_not_known() {
+    let lost = |case: &Case| {
+        let found = findings(case);
+        let finding = found
+            .iter()
+            .find(|it| it.kind == Kind::NoExecution)
+            .unwrap();
+        finding.evidence.join(" ")
+    };
+    assert!(lost(&case()).contains("the event was lost"));
+    let mut renamed = case();
+    renamed.hooks[0].name = "hookline-launch-v2".to_owned();
+    let told = lost(&renamed);
+    assert!(told.contains("waits at hookline-launch-v2"), "{told}");
+    assert!(!told.contains("lost"), "{told}");
+    let mut filtered = case();
+    let detail = &mut filtered.deployment.rules[0].pattern["detail"];
+    detail["AutoScalingGroupName"] = json!([{"wildcard": "s*"}]);
+    let told = lost(&filtered);
+    assert!(told.contains("cannot be told here"), "{told}");
+    let detail = &mut filtered.deployment.rules[0].pattern["detail"];
+    detail["AutoScalingGroupName"] = json!([{"prefix": "s"}]);
+    assert_eq!(kinds(&filtered), [Kind::NoRule, Kind::NoExecution]);
+}
+
+#[test]
+fn profile_that_cannot_be_read_explains_a_launch_without_an_execution_and_one_that_failed() {
+    let (mut rule, rounds) = rules();
+    rule.targets[0].template = None;
+    let deployment = Deployment::of(case().deployment.machine, vec![rule, rounds]);
+    let unreadable = |case: Case| Case {
+        deployment: deployment.clone(),
+        ..case
+    };
+    assert_eq!(
+        kinds(&unreadable(case())),
+        [Kind::ProfileUnreadable, Kind::NoExecution]
+    );
+    let failed = case().with_execution("FAILED", Some("States.Runtime"), "TagNode");
+    let found = findings(&unreadable(failed));
+    assert_eq!(found[0].kind, Kind::ProfileUnreadable);
+    let told = format!("{found:?}");
+    assert!(!told.contains("may be gone"), "{told}");
+}
+
+#[test]
+fn error_that_another_command_explains_is_not_said_to_be_gone() {
+    let told = |error: &str, cause: &str| {
+        let mut case = case().in_state("Terminating:Wait").with_execution(
+            "FAILED",
+            Some(error),
+            "CreateInterfaces",
+        );
+        let mut failure = failure(error);
+        failure.failed = Some((error.to_owned(), cause.to_owned()));
+        case.history.push(failure);
+        findings(&case).remove(0)
+    };
+    for (error, cause) in [
+        ("Lambda.ResourceNotFoundException", "Functions not found"),
+        ("Exception", "Function not found: arn:aws:lambda"),
+        (
+            "Hookline.AwsRefused",
+            "NetworkInterfaceLimitExceeded: The maximum",
+        ),
+        (
+            "Hookline.AwsRefused",
+            "Security group sg-1 and subnet subnet-1 belong to different networks.",
+        ),
+    ] {
+        let finding = told(error, cause);
+        assert_eq!(finding.kind, Kind::Failed);
+        let evidence = finding.evidence.join(" ");
+        assert!(!evidence.contains("may be gone"), "{evidence}");
+        let asks = commands(&finding)
+            .iter()
+            .any(|it| it.contains("get-service-quota"));
+        assert_eq!(asks, cause.contains("LimitExceeded"), "{finding:?}");
+    }
+    let evidence = told("Hookline.X", "something").evidence.join(" ");
+    assert!(evidence.contains("may be gone"), "{evidence}");
+}
+
+#[test]
+fn launch_of_a_group_that_is_gone_is_told() {
+    let mut case = case().with_execution("FAILED", Some("Hookline.LaunchGone"), "AttachInterfaces");
+    (case.group, case.gone_group) = (None, Some("upf".to_owned()));
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::GroupMissing);
+    assert!(found[0].problem.contains("upf any more"), "{found:?}");
+}

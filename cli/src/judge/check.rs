@@ -1,6 +1,6 @@
 //! Configuration and account against one another, before a launch shows what does not fit.
 
-mod answers;
+pub(super) mod answers;
 mod concurrency;
 mod limits;
 mod network;
@@ -12,6 +12,7 @@ mod versions;
 
 use hookline_domain::profile::Selector;
 
+use super::trouble::no_group_with_tags;
 use super::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
@@ -43,7 +44,14 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     found.extend(roles::findings(account));
     found.extend(concurrency::findings(account));
     found.extend(account.could_not_look.iter().map(could_not_look));
-    found.into_iter().map(explained).collect()
+    // Two profiles of one group find the same of its launch template.
+    let mut once: Vec<Finding> = Vec::new();
+    for finding in found {
+        if !once.contains(&finding) {
+            once.push(finding);
+        }
+    }
+    once.into_iter().map(explained).collect()
 }
 
 /// What could not be judged, without being wrong.
@@ -103,25 +111,8 @@ fn missing_groups(account: &Account) -> Vec<Finding> {
                 }));
             }
             Selector::Tag(_) | Selector::Tags(_) => {
-                let tags = input.profile.selector.tags().iter();
-                let tags: Vec<String> = tags
-                    .map(|tag| match &tag.value {
-                        Some(value) => format!("{} with the value {value}", tag.key),
-                        None => tag.key.clone(),
-                    })
-                    .collect();
                 if account.groups_of(&input.profile.selector).next().is_none() {
-                    found.push(
-                        Finding::new(
-                            Kind::GroupMissing,
-                            format!(
-                                "No Auto Scaling group gives its instances the tag {}.",
-                                tags.join(" and the tag ")
-                            ),
-                        )
-                        .at(&place)
-                        .say("Put the tag on the group with PropagateAtLaunch, or correct the selector."),
-                    );
+                    found.push(no_group_with_tags(&input.profile.selector).at(&place));
                 }
             }
         }

@@ -14,7 +14,7 @@ use super::causes::{hook_name, is_retired};
 use super::launches::RETIRED;
 use super::story::part;
 use super::words::ago;
-use super::{Finding, Kind};
+use super::{Finding, Kind, hooks};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
 use crate::observed::group::Activity;
@@ -152,6 +152,9 @@ fn hook_timed_out(launch: &Activity) -> bool {
 /// and `of_hooks` what is wrong with the hooks: both are told below.
 pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
+    if let Some(finding) = by_another_hook(case, activity) {
+        return Some(finding);
+    }
     if hook_timed_out(activity) {
         let mut finding = Finding::new(
             Kind::HookUnsafe,
@@ -184,6 +187,35 @@ pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Optio
         });
     }
     None
+}
+
+/// A launch that was given up after its execution had sent CONTINUE.
+fn by_another_hook(case: &Case, activity: &Activity) -> Option<Finding> {
+    let was_given_up = matches!(activity.status.as_str(), "Cancelled" | "Failed");
+    if !was_given_up || case.execution()?.status != "SUCCEEDED" || case.ignored().is_some() {
+        return None;
+    }
+    let ours = hook_name(case);
+    let others = case.hooks.iter().map(|hook| hook.name.as_str());
+    let others: Vec<&str> = others.filter(|name| *name != ours).collect();
+    let finding = Finding::new(
+        Kind::LaunchAbandoned,
+        format!(
+            "The launch of {} was given up although its execution has succeeded.",
+            case.instance
+        ),
+    )
+    .of_group(&activity.group)
+    .shown_by(format!("Auto Scaling says: {}", activity.message));
+    Some(match others.is_empty() {
+        false => finding
+            .shown_by(format!("The group has another launch hook: {}.", others.join(", ")))
+            .say("Ask its owner: it was completed with ABANDON, or nobody completed it in time."),
+        true => finding.say(
+            "Another launch hook ended it, by ABANDON, by its timeout, or when it was deleted; or the instance was terminated. \
+             CloudTrail has the call: CompleteLifecycleAction, DeleteLifecycleHook, or TerminateInstances.",
+        ),
+    })
 }
 
 /// An execution that was stopped, or ran out of its time.
@@ -225,18 +257,13 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
             "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance. \
              To keep this instance, replay at once.",
         ),
-        None => finding.say("Replay it, or complete its hook with ABANDON:").run([
-            "aws",
-            "autoscaling",
-            "complete-lifecycle-action",
-            "--auto-scaling-group-name",
-            case.group_name(),
-            "--lifecycle-hook-name",
-            &hook_name(case),
-            "--instance-id",
-            case.instance.as_str(),
-            "--lifecycle-action-result",
-            "ABANDON",
-        ]),
+        None => finding
+            .say("Replay it, or complete its hook with ABANDON:")
+            .run(hooks::complete(
+                case.group_name(),
+                &hook_name(case),
+                &case.instance,
+                "ABANDON",
+            )),
     })
 }

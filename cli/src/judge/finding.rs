@@ -44,6 +44,12 @@ pub(crate) enum Kind {
     ExecutionEnded,
     /// A launch waits, and its execution has succeeded: another hook holds it.
     OtherHook,
+    /// A launch waits, and its execution found that it is not for its profile: nobody completes the hook.
+    LaunchIgnored,
+    /// An interface of a node has lost the tags by which Hookline knows it.
+    TagsMissing,
+    /// An interface of a node has other settings than its slot.
+    InterfaceDiffers,
     /// A launch waits for its turn.
     WaitsForTurn,
     /// A launch waits for longer than the hook's timeout.
@@ -249,7 +255,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 49] = [
+    const ALL: [Kind; 52] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -267,6 +273,9 @@ mod tests {
         Kind::NoExecution,
         Kind::ExecutionEnded,
         Kind::OtherHook,
+        Kind::LaunchIgnored,
+        Kind::TagsMissing,
+        Kind::InterfaceDiffers,
         Kind::WaitsForTurn,
         Kind::Overdue,
         Kind::NodeLacksInterfaces,

@@ -1,11 +1,12 @@
 //! The hooks of a group, beside what its profiles need: what the domain finds, in words.
 
+use hookline_domain::ids::InstanceId;
 use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::hooks::{
     ExpectedHooks, HookProblem, MIN_HEARTBEAT, UnsafeHook, hook_problems,
 };
 
-use super::words::list;
+use super::words::{count, list};
 use super::{Finding, Kind, Remedy};
 use crate::judge::rules;
 use crate::observed::deployment::Deployment;
@@ -18,13 +19,14 @@ pub(crate) const RECOMMENDED: i64 = 1_800;
 const LISTED: usize = 3;
 
 /// What is wrong with the hooks of a group that these profiles cover, by what is `expected` of them. Without
-/// a deployment, nothing answers a hook.
+/// a deployment, nothing answers a hook. The launches of `wired` wait, and their executions have sent CONTINUE.
 pub(crate) fn findings(
     group: &Group,
     hooks: &[Hook],
     profiles: &[&Profile],
     deployment: Option<&Deployment>,
     expected: &ExpectedHooks,
+    wired: &[&InstanceId],
 ) -> Vec<Finding> {
     let put = |hook: &str, seconds: i64| {
         let is_answered = deployment.is_some_and(|it| rules::answer(it, &group.name, hook));
@@ -50,7 +52,7 @@ pub(crate) fn findings(
             let put = put(&found.hook.name, seconds);
             unsafe_hook(group, &found, put)
         }
-        HookProblem::Unanswered(hook) => of_nobody(group, hook),
+        HookProblem::Unanswered(hook) => of_nobody(group, hook, wired),
     };
     problems.map(finding).collect()
 }
@@ -128,17 +130,19 @@ fn unsafe_hook(group: &Group, found: &UnsafeHook<'_>, put: Remedy) -> Finding {
     finding.say("If the stack puts the hook, correct its configuration and deploy too.")
 }
 
-fn of_nobody(group: &Group, hook: &Hook) -> Finding {
-    let waiting = group.waiting().count();
-    let waits = match waiting {
+fn of_nobody(group: &Group, hook: &Hook, wired: &[&InstanceId]) -> Finding {
+    let waiting = match group.waiting().count() {
         0 => String::new(),
-        _ => format!(" {waiting} instances wait now, at this hook or at another."),
+        number => format!(
+            " {} now, at this hook or at another.",
+            count(number, "instance waits", "instances wait")
+        ),
     };
-    Finding::new(
+    let finding = Finding::new(
         Kind::HookOfNobody,
         format!(
             "No profile answers the launch hook {}. If its owner does not complete it, each launch waits {} s there, \
-             and then {}.{waits}",
+             and then {}.{waiting}",
             hook.name,
             hook.heartbeat_seconds,
             match hook.default_result.as_str() {
@@ -148,11 +152,35 @@ fn of_nobody(group: &Group, hook: &Hook) -> Finding {
         ),
     )
     .of_group(&group.name)
-    .say(
-        "If its owner completes it, name it in `reconcile.otherHooks` of the configuration, and deploy. If nobody \
-         completes it, delete it:",
-    )
-    .run([
+    .say("If its owner completes it, name it in `reconcile.otherHooks` of the configuration, and deploy.");
+    let finding = match waiting.is_empty() {
+        true => finding.say("If nobody completes it, delete it:"),
+        // Auto Scaling API Reference, DeleteLifecycleHook.
+        false => {
+            let finding = finding.say(
+                "If nobody completes it, delete it. That abandons the launches that wait at it, and Auto Scaling replaces \
+                 their instances.",
+            );
+            let finding = match wired.is_empty() {
+                true => finding,
+                false => finding.say(format!(
+                    "So complete it first for those whose execution has succeeded{}:",
+                    match wired.len().saturating_sub(LISTED) {
+                        0 => String::new(),
+                        more => format!(", and for {more} more likewise"),
+                    }
+                )),
+            };
+            let finding = wired
+                .iter()
+                .take(LISTED)
+                .fold(finding, |finding, instance| {
+                    finding.run(complete(&group.name, &hook.name, instance, "CONTINUE"))
+                });
+            finding.say("Then:")
+        }
+    };
+    finding.run([
         "aws",
         "autoscaling",
         "delete-lifecycle-hook",
@@ -161,6 +189,29 @@ fn of_nobody(group: &Group, hook: &Hook) -> Finding {
         "--lifecycle-hook-name",
         &hook.name,
     ])
+}
+
+/// The command that completes the lifecycle action of an instance at a hook.
+pub(super) fn complete(
+    group: &str,
+    hook: &str,
+    instance: &InstanceId,
+    result: &str,
+) -> Vec<String> {
+    let words = [
+        "aws",
+        "autoscaling",
+        "complete-lifecycle-action",
+        "--auto-scaling-group-name",
+        group,
+        "--lifecycle-hook-name",
+        hook,
+        "--instance-id",
+        instance.as_str(),
+        "--lifecycle-action-result",
+        result,
+    ];
+    words.map(str::to_owned).to_vec()
 }
 
 #[cfg(test)]
@@ -200,6 +251,7 @@ mod tests {
             &[&profile(complete)],
             Some(&deployment),
             &expected,
+            &[],
         )
     }
 
@@ -224,6 +276,7 @@ mod tests {
                     &[&profile(true)],
                     deployment.as_ref(),
                     &ExpectedHooks::default(),
+                    &[],
                 );
                 let remedy = &found[0].remedy;
                 assert!(
@@ -300,6 +353,7 @@ mod tests {
             &[&profile(true)],
             Some(&deployment),
             &expected,
+            &[],
         );
         assert_eq!(found.len(), 1);
         assert!(found[0].problem.contains("3600 s, and not that"));
@@ -333,6 +387,32 @@ mod tests {
         assert_eq!(
             kinds(&[hook("drain", "ABANDON", 300)], true),
             [Kind::HookMissing, Kind::HookOfNobody]
+        );
+    }
+
+    #[test]
+    fn launches_whose_execution_succeeded_are_completed_before_a_hook_of_nobody_is_deleted() {
+        let fleet =
+            crate::fixtures::fleet()
+                .with(1, "Pending:Wait", 60)
+                .with(2, "Pending:Wait", 60);
+        let of_team = hook("of-a-team", "ABANDON", 300);
+        let lines = |wired: &[&InstanceId]| {
+            let found = of_nobody(&fleet.groups[0], &of_team, wired);
+            assert!(found.problem.contains("2 instances wait now"), "{found:?}");
+            let says = |it: &Remedy| matches!(it, Remedy::Do(text) if text.contains("abandons the launches"));
+            assert!(found.remedy.iter().any(says), "{found:?}");
+            let commands = found.remedy.iter().filter_map(|remedy| match remedy {
+                Remedy::Run(words) => Some(words[2].clone()),
+                _ => None,
+            });
+            commands.collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&[]), ["delete-lifecycle-hook"]);
+        let first = crate::fixtures::id(1);
+        assert_eq!(
+            lines(&[&first]),
+            ["complete-lifecycle-action", "delete-lifecycle-hook"]
         );
     }
 }

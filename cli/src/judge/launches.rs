@@ -8,8 +8,8 @@ use hookline_domain::reconcile::{Limits, Member, Waiting, overdue};
 use hookline_domain::time::rfc3339;
 
 use super::words::{ago, count, duration, list};
-use super::{Finding, Kind};
-use crate::observed::execution::message;
+use super::{Finding, Kind, interfaces};
+use crate::observed::execution::{Execution, message};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, LAUNCH};
 
@@ -138,10 +138,10 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
     let newest = given_up.first()?;
     let ended = |activity: &Activity| activity.ended.unwrap_or(activity.started);
     let oldest = given_up.last().map_or(0, |activity| ended(activity));
-    let errors = errors(fleet, &group.name);
-    let reason = match errors.as_slice() {
-        [] => format!("Auto Scaling says: {}", newest.message),
-        errors => errors.join("; "),
+    let errors = errors(fleet, &group.name, &given_up);
+    let reasons = match errors.as_slice() {
+        [] => vec![format!("Auto Scaling says: {}", newest.message)],
+        _ => errors,
     };
     let instances = given_up
         .iter()
@@ -164,12 +164,20 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
             ),
         ),
     };
-    let finding = finding
-        .shown_by(reason)
+    let finding = reasons
+        .into_iter()
+        .fold(finding, Finding::shown_by)
         .about(instances)
         .run(explain(&group.name));
+    // A node without its interfaces shows nothing: it went in past its hook.
+    let lacking = interfaces::lacking(fleet, group);
+    let is_right = |activity: &&Activity| {
+        let mut lacking = lacking.iter();
+        !lacking.any(|(instance, _)| activity.instance.as_ref() == Some(instance))
+    };
     let since = recent(fleet, group)
         .filter(|activity| activity.status == "Successful" && ended(activity) > ended(newest))
+        .filter(is_right)
         .map(ended)
         .min();
     Some(match (given_up.len(), since) {
@@ -190,18 +198,28 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
     })
 }
 
-/// The errors of the described executions of a group, each with how often it was seen and the
-/// newest cause.
-fn errors(fleet: &Fleet, group: &str) -> Vec<String> {
+/// The errors of the described executions of the launches that were given up, each with how often it was seen
+/// and the newest cause.
+fn errors(fleet: &Fleet, group: &str, given_up: &[&Activity]) -> Vec<String> {
+    let is_of_these = |execution: &&Execution| {
+        let instance = execution.instance();
+        instance.is_some()
+            && given_up
+                .iter()
+                .any(|activity| activity.instance == instance)
+    };
     let mut seen: BTreeMap<&str, (usize, String)> = BTreeMap::new();
-    for execution in fleet.failed_of(group) {
+    for execution in fleet.failed_of(group).filter(is_of_these) {
         let cause = message(execution.cause.as_deref().unwrap_or_default());
         let entry = seen.entry(execution.error()).or_insert((0, cause));
         entry.0 += 1;
     }
     let errors = seen.into_iter();
     errors
-        .map(|(error, (times, cause))| format!("{error} ({times}×): {cause}"))
+        .map(|(error, (times, cause))| match cause.is_empty() {
+            true => format!("{error} ({times}×)"),
+            false => format!("{error} ({times}×): {cause}"),
+        })
         .collect()
 }
 

@@ -323,3 +323,48 @@ fn launch_that_waits_longer_than_the_timeout_is_overdue() {
     assert_eq!(kinds(&waits(1_800)), []);
     assert_eq!(kinds(&waits(1_801)), [Kind::Overdue]);
 }
+
+#[test]
+fn failure_that_a_later_execution_mended_is_told_no_more() {
+    let mut mended =
+        fleet()
+            .with(1, "InService", 600)
+            .with_execution(1, "FAILED", Some("Hookline.X"));
+    assert_eq!(mended.failed_of("upf").count(), 1);
+    let mut replay = mended.listed[0].clone();
+    (replay.arn, replay.status) = ("arn:replay".to_owned(), "SUCCEEDED".to_owned());
+    replay.name = format!("replay-{}-0123456789ab", id(1));
+    // One that ran beside it was no replay.
+    replay.started = mended.listed[0].started + 1;
+    mended.listed.insert(0, replay);
+    assert_eq!(mended.failed_of("upf").count(), 1);
+    mended.listed[0].started = mended.listed[1].stopped.unwrap() + 1;
+    assert_eq!(mended.failed_of("upf").count(), 0);
+}
+
+#[test]
+fn errors_are_those_of_the_launches_that_were_given_up() {
+    let one = fleet()
+        .with_launch(1, "Cancelled", 60)
+        .with_execution(1, "FAILED", Some("Hookline.X"))
+        .with_execution(2, "FAILED", Some("Hookline.Y"))
+        .with_execution(1, "ABORTED", None);
+    assert_eq!(
+        found(&one)[0].evidence,
+        ["ABORTED (1×)", "Hookline.X (1×): the cause"]
+    );
+}
+
+#[test]
+fn node_without_its_interfaces_does_not_end_a_loop() {
+    let mut looping = fleet().with(3, "InService", 600);
+    let launches = fleet()
+        .with_launch(3, "Successful", 20)
+        .with_launch(1, "Cancelled", 60)
+        .with_launch(2, "Cancelled", 300);
+    looping.activities = launches.activities;
+    let first = &found(&looping)[0];
+    assert_eq!(first.kind, Kind::RepeatedFailures);
+    assert!(!says(first, "A launch succeeded"), "{first:?}");
+    assert!(says(first, "hookline pause"), "{first:?}");
+}

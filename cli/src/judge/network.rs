@@ -138,16 +138,15 @@ fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding
         .collect();
     if here.is_empty() {
         if missing.is_empty() {
-            let zones = known
-                .values()
-                .map(|seen| seen.subnet.availability_zone.as_str());
+            let of_slot = slot.subnet_ids.iter().filter_map(|id| known.get(id));
+            let zones = of_slot.map(|seen| seen.subnet.availability_zone.as_str());
             let zones: std::collections::BTreeSet<_> = zones.collect();
             found.push(
                 Finding::new(
                     Kind::NoSubnetInZone,
                     format!("The network {} has no subnet in {zone}, where the instance is.", slot.network),
                 )
-                .shown_by(format!("The profile's subnets are in {}.", list(zones, 6)))
+                .shown_by(format!("The slot's subnets are in {}.", list(zones, 6)))
                 .say(format!("Add a subnet of {zone} to {field}, and deploy; or keep the group out of {zone}.")),
             );
         }

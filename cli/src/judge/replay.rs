@@ -6,10 +6,11 @@ use hookline_domain::time::rfc3339;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Remedy;
 use super::words::count;
+use super::{Remedy, wired};
 use crate::observed::case::Case;
 use crate::observed::execution::Execution;
+use crate::observed::group::LAUNCH;
 
 /// What a replay would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -103,11 +104,29 @@ fn named(case: &Case) -> &str {
 /// Returns why it does not.
 fn reason(case: &Case) -> Result<String, String> {
     let missing = case.networks_without_interface();
+    if !case.without_tags().is_empty() {
+        return Err(
+            "Put the tags on first, as above: a replay takes an interface without them for one of somebody else."
+                .to_owned(),
+        );
+    }
     match (case.waits(), case.is_in_service()) {
-        (true, _) => Ok(
-            "The launch waits at its hook: a replay continues from what exists, when the cause is mended."
+        (true, _) if case.ignored().is_some() => Err(
+            "The execution found that its profile is not for this launch: a replay finds the same.".to_owned(),
+        ),
+        (true, _) if has_ended_well(case) => Err(
+            "The execution has succeeded, and done with its hook: the launch waits at another one."
                 .to_owned(),
         ),
+        (true, _) => match lacks_hook(case) {
+            Some(hook) => Err(format!(
+                "The group has no launch hook {hook}: what a replay sends completes no hook at which the launch waits."
+            )),
+            None => Ok(
+                "The launch waits at its hook: a replay continues from what exists, when the cause is mended."
+                    .to_owned(),
+            ),
+        },
         (_, true) if !missing.is_empty() && case.executions.is_empty() => {
             Err("There is no execution to repeat: adopt the node, or replace it.".to_owned())
         }
@@ -119,14 +138,44 @@ fn reason(case: &Case) -> Result<String, String> {
         (_, true) if case.entered("StartupTaintLeft").is_some() => Ok(
             "The node keeps its startup taint: a replay removes it, when the cause is mended.".to_owned(),
         ),
+        (_, true) if !wired::changed(case).is_empty() => Err(
+            "The node is InService with all its interfaces: put back what was changed, as above.".to_owned(),
+        ),
         (_, true) => Err(
             "The node is InService with all its interfaces: a replay changes nothing.".to_owned(),
+        ),
+        _ if case.group.is_none() => Err("The launch is over: its group is gone.".to_owned()),
+        _ if case.group.as_ref().is_some_and(|it| it.suspended.contains_key(LAUNCH)) => Err(
+            "The launch is over, and the process Launch of its group is suspended: nothing replaces the instance until \
+             you resume it (hookline resume)."
+                .to_owned(),
         ),
         _ => Err(
             "The launch is over: Auto Scaling replaces the instance, and the replacement starts anew."
                 .to_owned(),
         ),
     }
+}
+
+/// Whether the execution that was asked about, or the newest one, has succeeded for the launch that waits. In a
+/// group with a warm pool, it may be that of an earlier launch.
+fn has_ended_well(case: &Case) -> bool {
+    let began = case
+        .launch_in_progress()
+        .map(|activity| 1_000 * activity.started);
+    let mut succeeded = case
+        .execution()
+        .into_iter()
+        .filter(|it| it.status == "SUCCEEDED");
+    succeeded.any(|it| began.is_none_or(|began| it.started >= began))
+}
+
+/// The hook of the profile, if the group has it no more.
+pub(super) fn lacks_hook(case: &Case) -> Option<&str> {
+    case.group.as_ref()?;
+    let hook = &case.profile()?.hook.name;
+    let has = case.hooks.iter().any(|it| it.name == *hook);
+    (!has).then_some(hook.as_str())
 }
 
 /// Why no execution may start, as far as the executions for the launch are not all known: one that was

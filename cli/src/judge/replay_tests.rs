@@ -333,3 +333,35 @@ fn launch_into_a_warm_pool_can_be_replayed() {
     let input: Value = serde_json::from_str(&input).unwrap();
     assert_eq!(input["event"]["detail"]["Destination"], "WarmPool");
 }
+
+#[test]
+fn replay_does_not_help_where_it_completes_no_hook_at_which_the_launch_waits() {
+    let succeeded = case().with_execution("SUCCEEDED", None, "NodeReady");
+    let why = Replay::of(&succeeded).why;
+    assert!(why.contains("waits at another one"), "{why}");
+    let mut renamed = failed();
+    renamed.hooks[0].name = "hookline-launch-v2".to_owned();
+    let why = Replay::of(&renamed).why;
+    assert!(why.contains("no launch hook hookline-launch:"), "{why}");
+    // An execution of before, in a group with a warm pool.
+    let mut again = succeeded;
+    again.activities.push(Activity {
+        instance: Some(id(1)),
+        is_launch: true,
+        started: NOW,
+        ..Activity::default()
+    });
+    assert!(Replay::of(&again).helps);
+}
+
+#[test]
+fn over_launch_of_a_group_that_launches_nothing_is_not_said_to_be_replaced() {
+    let mut over = failed().in_state("Terminating:Wait");
+    assert!(Replay::of(&over).why.contains("Auto Scaling replaces"));
+    let group = over.group.as_mut().unwrap();
+    group.suspended.insert(LAUNCH.to_owned(), String::new());
+    let why = Replay::of(&over).why;
+    assert!(why.contains("nothing replaces the instance"), "{why}");
+    over.group = None;
+    assert!(Replay::of(&over).why.contains("group is gone"));
+}

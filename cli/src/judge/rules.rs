@@ -4,6 +4,7 @@ mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hookline_domain::profile::Selector;
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ pub(crate) fn findings(
             })?;
             Some(with_another_target(deployment, rule, target, input))
         });
-        let finding = elsewhere.unwrap_or_else(|| no_rule(deployment, group, hook));
+        let finding = elsewhere.unwrap_or_else(|| no_rule(deployment, group, hook, input));
         found.push(finding.of_group(group));
     }
     found
@@ -125,7 +126,12 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
     put_back(finding, deployment, rule, TARGET_ID, input)
 }
 
-fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
+fn no_rule(
+    deployment: &Deployment,
+    group: &str,
+    hook: &str,
+    input: Option<&ProfileInput>,
+) -> Finding {
     let mut finding = Finding::new(
         Kind::NoRule,
         format!(
@@ -134,12 +140,17 @@ fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
     );
     for rule in &deployment.rules {
         let differs = |field: &str, value: &str| {
-            let wanted = rule.wanted(field)?;
-            (!wanted.contains(&value)).then(|| {
+            (rule.allows(field, value) == Some(false)).then(|| {
+                let wanted = match rule.wanted(field) {
+                    Some(wanted) => wanted.join(" or "),
+                    None => {
+                        let wanted = rule.pattern.pointer(&format!("/detail/{field}"));
+                        wanted.map(Value::to_string).unwrap_or_default()
+                    }
+                };
                 format!(
-                    "The rule {} wants {field} {}, not {value}.",
-                    rule.name,
-                    wanted.join(" or ")
+                    "The rule {} wants {field} {wanted}, not {value}.",
+                    rule.name
                 )
             })
         };
@@ -153,7 +164,72 @@ fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
             finding.evidence.extend(of_group.into_iter().chain(of_hook));
         }
     }
-    finding.say("Correct the profile's selector or hook in the configuration, and deploy.")
+    let finding =
+        finding.say("Correct the profile's selector or hook in the configuration, and deploy.");
+    let Some(rule) = input.and_then(|input| changed(deployment, group, hook, input)) else {
+        return finding;
+    };
+    finding
+        .say(format!(
+            "If somebody changed the pattern of the rule {}, a deployment does not put it back: CloudFormation sees no change. \
+             Put it back:",
+            rule.name
+        ))
+        .run(put_pattern(rule, group, hook))
+}
+
+/// The rule that has the profile, which covers the group, and whose pattern lacks the group or the hook.
+fn changed<'a>(
+    deployment: &'a Deployment,
+    group: &str,
+    hook: &str,
+    input: &ProfileInput,
+) -> Option<&'a Rule> {
+    let has = |rule: &&Rule| {
+        let mut of_rules = deployment.of_rules.iter();
+        of_rules.any(|(name, it)| *name == rule.name && it.profile == input.profile)
+    };
+    let fits = input.profile.hook.name == hook;
+    let names_group = match &input.profile.selector {
+        Selector::AutoScalingGroupNames(names) => names.iter().any(|name| name == group),
+        Selector::Tag(_) | Selector::Tags(_) => false,
+    };
+    let mut rules = deployment.rules.iter();
+    rules.find(has).filter(|_| fits && names_group)
+}
+
+/// The command that puts a rule with the groups and the hook in its pattern. It has all that the rule has:
+/// PutRule forgets what it is not given (Amazon EventBridge API Reference, PutRule).
+fn put_pattern(rule: &Rule, group: &str, hook: &str) -> Vec<String> {
+    let mut pattern = rule.pattern.clone();
+    for (field, value) in [("AutoScalingGroupName", group), ("LifecycleHookName", hook)] {
+        let is = pattern.pointer_mut(&format!("/detail/{field}"));
+        if let (Some(is), Some(false)) = (is, rule.allows(field, value)) {
+            *is = json!([value]);
+        }
+    }
+    let pattern = pattern.to_string();
+    let state = match rule.enabled {
+        true => "ENABLED",
+        false => "DISABLED",
+    };
+    let words = [
+        "aws",
+        "events",
+        "put-rule",
+        "--name",
+        &rule.name,
+        "--event-pattern",
+        &pattern,
+        "--state",
+        state,
+    ];
+    let description = match rule.description.as_str() {
+        "" => None,
+        text => Some(["--description", text]),
+    };
+    let words = words.into_iter().chain(description.into_iter().flatten());
+    words.map(str::to_owned).collect()
 }
 
 /// What is wrong with reconcile's rules. Each has other profiles; the interfaces that are left are seen by
@@ -315,9 +391,25 @@ fn template_inputs(stack: &str) -> Option<[&str; 7]> {
     (!stack.is_empty()).then_some(words)
 }
 
+/// The rules whose profile cannot be read, of those that react to the launches of `group` at `hook`.
+pub(super) fn unreadable_for(deployment: &Deployment, group: &str, hook: &str) -> Vec<Finding> {
+    let reacts = |name: &str| {
+        let mut rules = deployment.rules.iter();
+        rules.any(|rule| rule.name == name && rule.enabled && rule.lets_through(group, hook))
+    };
+    let unreadable = deployment.unreadable.iter();
+    unreadable_of(unreadable.filter(|(rule, _)| reacts(rule)))
+        .into_iter()
+        .map(|finding| finding.of_group(group))
+        .collect()
+}
+
 /// The rules whose profile cannot be read: their executions refuse their input.
 pub(crate) fn unreadable(deployment: &Deployment) -> Vec<Finding> {
-    let unreadable = deployment.unreadable.iter();
+    unreadable_of(deployment.unreadable.iter())
+}
+
+fn unreadable_of<'a>(unreadable: impl Iterator<Item = &'a (String, String)>) -> Vec<Finding> {
     let findings = unreadable.map(|(rule, problem)| {
         Finding::new(
             Kind::ProfileUnreadable,

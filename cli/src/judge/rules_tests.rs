@@ -379,3 +379,36 @@ fn reconcile_without_a_rule_is_found() {
         Kind::ReconcileNotScheduled
     );
 }
+
+#[test]
+fn pattern_that_somebody_changed_is_put_back_by_a_command() {
+    let (mut rule, rounds) = crate::fixtures::rules();
+    rule.description = "Starts launches (Hookline)".to_owned();
+    rule.pattern["detail"]["AutoScalingGroupName"] = json!(["smf"]);
+    let machine = crate::fixtures::deployment().machine;
+    let deployment = Deployment::of(machine, vec![rule, rounds]);
+    let input = deployment.profiles.first().cloned();
+    let put = |input: Option<&ProfileInput>| {
+        let found = findings(&deployment, "upf", "hookline-launch", input);
+        assert_eq!(found[0].kind, Kind::NoRule);
+        let mut remedy = found[0].remedy.iter();
+        remedy.find_map(|remedy| match remedy {
+            crate::judge::Remedy::Run(words) => Some(words.join(" ")),
+            _ => None,
+        })
+    };
+    let line = put(input.as_ref()).unwrap();
+    assert!(
+        line.starts_with("aws events put-rule --name launch-upf "),
+        "{line}"
+    );
+    assert!(
+        line.contains("\"AutoScalingGroupName\":[\"upf\"]"),
+        "{line}"
+    );
+    assert!(
+        line.ends_with("--state ENABLED --description Starts launches (Hookline)"),
+        "{line}"
+    );
+    assert_eq!(put(None), None);
+}

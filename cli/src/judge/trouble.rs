@@ -1,5 +1,10 @@
 //! All that is wrong with a deployment, as `status` shows it.
 
+use hookline_domain::ids::InstanceId;
+use hookline_domain::profile::Selector;
+use hookline_domain::tags::own;
+
+use super::check::answers;
 use super::interfaces::{self, Leaked};
 use super::{Finding, Kind, hooks, launches, rules};
 use crate::observed::fleet::Fleet;
@@ -53,6 +58,7 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
             hook,
             Some(input),
         ));
+        found.extend(answers::twice(&fleet.deployment, group, &input.profile));
     }
     if covering.is_empty() {
         // Only a rule without a target names the group.
@@ -68,19 +74,32 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     let hooks = fleet.hooks_of(group);
     let deployment = Some(&fleet.deployment);
     let expected = fleet.deployment.expected_hooks();
+    let wired = wired(fleet, group);
     found.extend(hooks::findings(
-        group, hooks, &profiles, deployment, &expected,
+        group, hooks, &profiles, deployment, &expected, &wired,
     ));
     found.extend(launches::findings(fleet, group));
     found.extend(interfaces::nodes_that_lack(fleet, group));
     found
 }
 
-/// Groups that a profile or a rule names and that do not exist.
+/// The launches that wait although their execution has sent CONTINUE, as their tags say. An instance out of
+/// a warm pool may have the tag of its launch into the pool.
+fn wired<'a>(fleet: &Fleet, group: &'a Group) -> Vec<&'a InstanceId> {
+    let has_sent = |instance: &&InstanceId| {
+        let seen = fleet.instances.get(*instance);
+        let verdict = seen.and_then(|seen| seen.instance.tags.get(own::VERDICT));
+        verdict.is_some_and(|it| it == "CONTINUE")
+    };
+    let waiting = group.waiting().filter(|_| !group.has_warm_pool);
+    waiting.filter(has_sent).collect()
+}
+
+/// Groups that a profile or a rule names and that do not exist, and profiles whose tags no group gives.
 fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
     let named = fleet.deployment.active_groups().into_iter();
     let missing = named.filter(|name| !fleet.groups.iter().any(|group| group.name == *name));
-    missing
+    let mut found: Vec<Finding> = missing
         .map(|name| {
             Finding::new(
                 Kind::GroupMissing,
@@ -89,7 +108,38 @@ fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
             .of_group(&name)
             .say("Correct the profile's selector, or create the group with its hook.")
         })
-        .collect()
+        .collect();
+    for input in fleet.deployment.active() {
+        let selector = &input.profile.selector;
+        let covers = |group: &Group| {
+            let mut covering = fleet.profiles_of(group);
+            covering.any(|it| it.profile == input.profile)
+        };
+        if selector.is_by_tag() && !fleet.groups.iter().any(covers) {
+            let place = format!("selector of the profile {}", input.profile.name);
+            found.push(no_group_with_tags(selector).at(place));
+        }
+    }
+    found
+}
+
+/// A selector whose tags no group gives to its instances.
+pub(super) fn no_group_with_tags(selector: &Selector) -> Finding {
+    let tags = selector.tags().iter();
+    let tags: Vec<String> = tags
+        .map(|tag| match &tag.value {
+            Some(value) => format!("{} with the value {value}", tag.key),
+            None => tag.key.clone(),
+        })
+        .collect();
+    Finding::new(
+        Kind::GroupMissing,
+        format!(
+            "No Auto Scaling group gives its instances the tag {}.",
+            tags.join(" and the tag ")
+        ),
+    )
+    .say("Put the tag on the group with PropagateAtLaunch, or correct the selector.")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::fixtures::{MACHINE, fleet, profile, rules};
-use crate::observed::deployment::Deployment;
+use crate::observed::deployment::{Deployment, Rule};
 use crate::observed::group::Hook;
 
 /// The deployment whose only profile reconcile alone has, in this field.
@@ -68,4 +68,71 @@ fn hook_of_a_retired_profile_is_expected_on_a_group_of_another() {
     let hooks = ["hookline-launch", "before"].map(hook).to_vec();
     fleet.hooks.insert("upf".to_owned(), hooks);
     assert_eq!(kinds(&fleet), []);
+}
+
+#[test]
+fn selector_of_tags_that_no_group_gives_is_trouble() {
+    let mut by_tag = profile();
+    by_tag["selector"] = json!({"tag": {"key": "role", "value": "upf"}});
+    let (mut rule, _) = rules();
+    rule.targets[0].template = Some(format!("{{\"profile\":{by_tag}}}"));
+    rule.pattern["detail"]
+        .as_object_mut()
+        .unwrap()
+        .remove("AutoScalingGroupName");
+    let machine = StateMachine::read(MACHINE).unwrap();
+    let mut fleet = Fleet {
+        deployment: Deployment::of(machine, vec![rule]),
+        ..fleet()
+    };
+    fleet.groups.clear();
+    let found = of(&fleet);
+    assert_eq!(found[0].kind, Kind::GroupMissing);
+    assert!(
+        found[0].problem.contains("the tag role with the value upf"),
+        "{found:?}"
+    );
+    let tags = [("role".to_owned(), "upf".to_owned())].into();
+    fleet.groups = vec![Group {
+        name: "other".to_owned(),
+        tags,
+        ..Group::default()
+    }];
+    assert!(!kinds(&fleet).contains(&Kind::GroupMissing));
+}
+
+#[test]
+fn two_rules_for_one_hook_are_trouble() {
+    let (rule, rounds) = rules();
+    let mut second = rule.clone();
+    second.name = "launch-upf-b".to_owned();
+    let of = |second: Rule| {
+        let machine = StateMachine::read(MACHINE).unwrap();
+        kinds(&Fleet {
+            deployment: Deployment::of(machine, vec![rule.clone(), second, rounds.clone()]),
+            ..fleet()
+        })
+    };
+    assert_eq!(of(second.clone()), [Kind::HookAnsweredTwice]);
+    let mut other = profile();
+    other["name"] = json!("upf-b");
+    let mut of_another = second.clone();
+    of_another.targets[0].template = Some(format!("{{\"profile\":{other}}}"));
+    assert_eq!(of(of_another), [Kind::HookAnsweredTwice]);
+    second.enabled = false;
+    assert_eq!(of(second), []);
+}
+
+#[test]
+fn launch_whose_tag_says_continue_is_completed_before_a_hook_is_deleted() {
+    let mut fleet = fleet()
+        .with(1, "Pending:Wait", 10)
+        .with(2, "Pending:Wait", 10);
+    let instance = &mut fleet.instances.values_mut().next().unwrap().instance;
+    let tag = (own::VERDICT.to_owned(), "CONTINUE".to_owned());
+    instance.tags.extend([tag]);
+    assert_eq!(wired(&fleet, &fleet.groups[0]).len(), 1);
+    let mut pooled = fleet.groups[0].clone();
+    pooled.has_warm_pool = true;
+    assert!(wired(&fleet, &pooled).is_empty());
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hookline_domain::create_network_interface::description;
 use hookline_domain::ids::{InstanceId, SecurityGroupId, SubnetId};
+use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::interface::Interface;
-use hookline_domain::profile::Profile;
+use hookline_domain::profile::{Profile, Slot};
 use hookline_domain::reconcile::ProfileInput;
 use hookline_domain::tags::own;
 
@@ -28,6 +30,8 @@ pub(crate) struct Case {
     pub(crate) in_pool: Option<String>,
     /// Its group.
     pub(crate) group: Option<Group>,
+    /// The name of its group, if that is gone.
+    pub(crate) gone_group: Option<String>,
     /// The launch hooks of the group.
     pub(crate) hooks: Vec<Hook>,
     /// The activities of the group, newest first.
@@ -83,6 +87,7 @@ impl Case {
             seen,
             in_pool: None,
             group: None,
+            gone_group: None,
             hooks: Vec::new(),
             activities: Vec::new(),
             executions: Vec::new(),
@@ -197,20 +202,79 @@ impl Case {
         })
     }
 
-    /// The networks of the slots that have no attached interface of Hookline's.
+    /// The attached interface of a slot, by its tags.
+    pub(crate) fn attached_for(&self, slot: &Slot) -> Option<&Interface> {
+        self.created().find(|interface| {
+            interface.is_created_for(&self.instance, &slot.network)
+                && interface.is_attached_to(&self.instance)
+        })
+    }
+
+    /// The networks of the slots that have no attached interface of Hookline's. One that has lost its tags
+    /// is there.
     pub(crate) fn networks_without_interface(&self) -> Vec<&str> {
         let slots = self.profile().map_or(&[][..], |profile| &profile.slots);
-        let has = |network: &str| {
-            self.created().any(|interface| {
-                interface.is_created_for(&self.instance, network)
-                    && interface.is_attached_to(&self.instance)
-            })
+        let without_tags = self.without_tags();
+        let has = |slot: &Slot| {
+            self.attached_for(slot).is_some()
+                || without_tags
+                    .iter()
+                    .any(|(it, _)| it.network == slot.network)
         };
-        slots
-            .iter()
-            .map(|slot| slot.network.as_str())
-            .filter(|network| !has(network))
-            .collect()
+        let lacking = slots.iter().filter(|slot| !has(slot));
+        lacking.map(|slot| slot.network.as_str()).collect()
+    }
+
+    /// The attached interfaces that Hookline created for slots, and whose tags do not say so any more:
+    /// their descriptions or their Names do, or what is left of the tags.
+    pub(crate) fn without_tags(&self) -> Vec<(&Slot, &Interface)> {
+        let Some(profile) = self.profile() else {
+            return Vec::new();
+        };
+        let name = self
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.instance.tags.get("Name"));
+        let mut found = Vec::new();
+        for slot in &profile.slots {
+            if self.attached_for(slot).is_some() {
+                continue;
+            }
+            let has = |interface: &Interface, key: &str, value: &str| {
+                interface.tags.get(key).map(|is| is == value)
+            };
+            let is_of = |interface: &&Interface| {
+                let of_instance = has(interface, own::INSTANCE_ID, self.instance.as_str());
+                let of_network = has(interface, own::NETWORK, &slot.network);
+                let named = name.is_some_and(|name| {
+                    let name = format!("{name}-{}", slot.network);
+                    has(interface, "Name", &name) == Some(true)
+                });
+                let described = slot.description.is_none()
+                    && interface.description == description(&profile.name, slot, &self.instance);
+                // A tag of another instance or network is no lost one.
+                of_instance != Some(false)
+                    && of_network != Some(false)
+                    && (named || described || of_network.or(of_instance) == Some(true))
+                    && AttachmentPoint::fixed(slot).is_none_or(|place| interface.is_at(place))
+                    && slot.subnet_ids.contains(&interface.subnet_id)
+                    && interface.is_attached_to(&self.instance)
+            };
+            let mut interfaces = self.interfaces.iter().map(|seen| &seen.interface);
+            if let Some(interface) = interfaces.find(is_of) {
+                found.push((slot, interface));
+            }
+        }
+        found
+    }
+
+    /// Why the newest execution was not for its profile, if `TagNode` found that: it has then done nothing.
+    pub(crate) fn ignored(&self) -> Option<String> {
+        let mut events = self.history.iter().rev();
+        let left = events.find(|event| event.left() == Some("TagNode"))?;
+        let data: serde_json::Value = serde_json::from_str(left.output.as_deref()?).ok()?;
+        let reason = || data.get("reason")?.as_str();
+        (data.get("next")? == "IGNORE").then(|| reason().unwrap_or_default().to_owned())
     }
 
     /// The launch of the instance among the group's activities.

@@ -116,12 +116,33 @@ impl Rule {
         wanted.iter().map(Value::as_str).collect()
     }
 
-    /// Whether it lets the event of a launch through, as far as its pattern compares whole texts.
-    pub(crate) fn lets_through(&self, group: &str, hook: &str) -> bool {
-        let fits = |field: &str, value: &str| {
-            self.wanted(field)
-                .is_none_or(|wanted| wanted.contains(&value))
+    /// Whether its pattern allows this value of a field of the event's detail; `None` if it has a content filter
+    /// that is not known here.
+    pub(crate) fn allows(&self, field: &str, value: &str) -> Option<bool> {
+        let detail = self.pattern.get("detail");
+        let Some(wanted) = detail
+            .and_then(|it| it.get(field))
+            .and_then(Value::as_array)
+        else {
+            return Some(true);
         };
+        let fits = |it: &Value| matches_value(it, value);
+        match wanted.iter().any(|it| fits(it) == Some(true)) {
+            true => Some(true),
+            false => wanted.iter().all(|it| fits(it).is_some()).then_some(false),
+        }
+    }
+
+    /// Whether it may let the event of a launch through, and a content filter leaves that open.
+    pub(crate) fn cannot_tell(&self, group: &str, hook: &str) -> bool {
+        let is_open = |field: &str, value: &str| self.allows(field, value).is_none();
+        self.lets_through(group, hook)
+            && (is_open("AutoScalingGroupName", group) || is_open("LifecycleHookName", hook))
+    }
+
+    /// Whether it lets the event of a launch through, or may do so.
+    pub(crate) fn lets_through(&self, group: &str, hook: &str) -> bool {
+        let fits = |field: &str, value: &str| self.allows(field, value) != Some(false);
         self.matches_launches()
             && fits("AutoScalingGroupName", group)
             && fits("LifecycleHookName", hook)
@@ -412,6 +433,31 @@ impl Deployment {
     pub(crate) fn rounds(&self) -> Option<(Limits, Option<i64>)> {
         let running = self.reconcile.iter().find(|it| it.enabled)?;
         Some((running.limits, running.every()))
+    }
+}
+
+/// Whether an item of an event pattern's list matches a text (EventBridge User Guide, "Comparison operators for
+/// use in event patterns"); `None` for an operator that is not known here.
+fn matches_value(item: &Value, value: &str) -> Option<bool> {
+    if let Some(text) = item.as_str() {
+        return Some(text == value);
+    }
+    let mut fields = item.as_object()?.iter();
+    let (Some((operator, operand)), None) = (fields.next(), fields.next()) else {
+        return None;
+    };
+    match (operator.as_str(), operand) {
+        ("prefix", Value::String(prefix)) => Some(value.starts_with(prefix)),
+        ("suffix", Value::String(suffix)) => Some(value.ends_with(suffix)),
+        ("equals-ignore-case", Value::String(text)) => {
+            Some(text.to_lowercase() == value.to_lowercase())
+        }
+        ("exists", Value::Bool(exists)) => Some(*exists),
+        ("anything-but", Value::String(text)) => Some(text != value),
+        ("anything-but", Value::Array(texts)) if texts.iter().all(Value::is_string) => {
+            Some(!texts.iter().any(|text| text == value))
+        }
+        _ => None,
     }
 }
 

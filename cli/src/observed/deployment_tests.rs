@@ -183,7 +183,27 @@ fn rule_lets_through_what_its_pattern_names() {
     assert!(!rule.lets_through("upf", "other"));
     let mut by_prefix = rule.clone();
     by_prefix.pattern["detail"]["AutoScalingGroupName"] = json!([{"prefix": "u"}]);
-    assert!(by_prefix.lets_through("any", "hookline-launch"));
+    assert!(by_prefix.lets_through("upf", "hookline-launch"));
+    assert!(!by_prefix.lets_through("smf", "hookline-launch"));
+    assert!(!by_prefix.cannot_tell("upf", "hookline-launch"));
+    for (filter, expected) in [
+        (json!({"suffix": "pf"}), Some(true)),
+        (json!({"equals-ignore-case": "UPF"}), Some(true)),
+        (json!({"anything-but": "upf"}), Some(false)),
+        (json!({"anything-but": ["smf"]}), Some(true)),
+        (json!({"exists": true}), Some(true)),
+        (json!({"wildcard": "u*"}), None),
+        (json!({"anything-but": {"prefix": "u"}}), None),
+    ] {
+        let mut rule = rule.clone();
+        rule.pattern["detail"]["AutoScalingGroupName"] = json!([filter]);
+        let allows = rule.allows("AutoScalingGroupName", "upf");
+        assert_eq!(allows, expected, "{filter}");
+        assert_eq!(
+            rule.cannot_tell("upf", "hookline-launch"),
+            expected.is_none()
+        );
+    }
     let mut of_ends = rule;
     of_ends.pattern["detail-type"] = json!(["EC2 Instance Launch Successful"]);
     assert!(!of_ends.lets_through("upf", "hookline-launch"));

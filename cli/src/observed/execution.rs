@@ -61,6 +61,13 @@ impl Execution {
         Some(group.as_str()?.to_owned())
     }
 
+    /// The launch hook of its event.
+    pub(crate) fn hook(&self) -> Option<String> {
+        let input: Value = serde_json::from_str(&self.input).ok()?;
+        let hook = input.pointer("/event/detail/LifecycleHookName")?;
+        Some(hook.as_str()?.to_owned())
+    }
+
     /// The profile of its input.
     pub(crate) fn profile(&self) -> Option<Value> {
         let mut input: Value = serde_json::from_str(&self.input).ok()?;
@@ -115,7 +122,8 @@ impl HistoryEvent {
 /// The message of a cause, for people. Lambda puts a function's own text into JSON, and the state
 /// machine's end states put a sentence before that.
 pub(crate) fn message(cause: &str) -> String {
-    without_encoded(&plain_message(cause))
+    // A text of AWS that ends in a full stop, in a sentence.
+    without_debug(&without_encoded(&plain_message(cause))).replace(".. ", ". ")
 }
 
 /// What EC2 puts before a text that only `aws sts decode-authorization-message` can read
@@ -132,20 +140,48 @@ fn without_encoded(text: &str) -> String {
     format!("{}{}", before.trim_end(), without_encoded(after))
 }
 
-fn plain_message(cause: &str) -> String {
-    let inner = |text: &str| {
-        let value: Value = serde_json::from_str(text).ok()?;
-        Some(value.get("errorMessage")?.as_str()?.to_owned())
+/// The text without the SDK's error in Rust's own notation, as `(TimeoutError(TimeoutError { … }))`: the words
+/// before it say the same.
+fn without_debug(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" (TimeoutError(") else {
+        return text.to_owned();
     };
-    if let Some(message) = inner(cause) {
-        return message;
+    let mut open = 2;
+    let end = rest.char_indices().find_map(|(at, sign)| {
+        open += match sign {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        (open == 0).then_some(at + 1)
+    });
+    match end {
+        Some(end) => format!("{before}{}", &rest[end..]),
+        None => text.to_owned(),
     }
-    let start = cause.find("{\"").unwrap_or(cause.len());
-    let (before, json) = cause.split_at(start);
-    match inner(json) {
-        Some(message) => format!("{before}{message}"),
-        None => cause.to_owned(),
+}
+
+/// The text with each JSON of Lambda's in it replaced by its message. There may be two: of a failure, and of the
+/// hook that could not be completed after it.
+fn plain_message(cause: &str) -> String {
+    let mut text = String::new();
+    let mut rest = cause;
+    while let Some(start) = rest.find("{\"") {
+        let (before, json) = rest.split_at(start);
+        text.push_str(before);
+        let mut values = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+        let value = values.next().and_then(Result::ok);
+        let message = value
+            .as_ref()
+            .and_then(|it| it.get("errorMessage")?.as_str());
+        let end = match value.is_some() {
+            true => values.byte_offset(),
+            false => 1,
+        };
+        text.push_str(message.unwrap_or(&json[..end]));
+        rest = &json[end..];
     }
+    text + rest
 }
 
 #[cfg(test)]
@@ -159,6 +195,17 @@ mod tests {
         assert_eq!(
             message(&format!("It was abandoned. Cause: {json}")),
             "It was abandoned. Cause: no address"
+        );
+        assert_eq!(
+            message("The maximum has been reached.. Correct it"),
+            "The maximum has been reached. Correct it"
+        );
+        let late = "request has timed out: after 30s (TimeoutError(TimeoutError { kind: Operation, of: (1) })). Try";
+        assert_eq!(message(late), "request has timed out: after 30s. Try");
+        let both = format!("Failure: {json}. Completion: {json}");
+        assert_eq!(
+            message(&both),
+            "Failure: no address. Completion: no address"
         );
         let denied = "not allowed (no policy allows it. Encoded authorization failure message: eyJh-_b0=). Grant it";
         assert_eq!(

@@ -252,20 +252,32 @@ impl Page {
     }
 }
 
-/// The text in at most `width` columns; its end is cut.
+/// The text in at most `width` columns. Its middle is cut: names that begin alike end in what tells them apart.
 fn shortened(text: &str, width: usize) -> String {
     if display_width(text) <= width {
         return text.to_owned();
     }
+    let room = width.saturating_sub(1);
+    let head = fitting(text.chars(), room.div_ceil(2));
+    let tail = fitting(
+        text.chars().rev(),
+        room.saturating_sub(display_width(&head)),
+    );
+    let tail: String = tail.chars().rev().collect();
+    format!("{head}…{tail}")
+}
+
+/// As many of the first characters as have room.
+fn fitting(characters: impl Iterator<Item = char>, room: usize) -> String {
     let mut short = String::new();
-    for character in text.chars() {
-        let longer = format!("{short}{character}");
-        if display_width(&longer) + 1 > width {
+    for character in characters {
+        short.push(character);
+        if display_width(&short) > room {
+            short.pop();
             break;
         }
-        short = longer;
     }
-    format!("{short}…")
+    short
 }
 
 #[cfg(test)]

@@ -108,3 +108,12 @@ fn long_command_is_continued_and_reads_as_the_same_words() {
     }
     assert_eq!(shlex::split(&text.replace("\\\n", "")).unwrap(), words);
 }
+
+#[test]
+fn middle_of_a_long_cell_is_cut() {
+    let name = |end: &str| format!("eks-default-12345678-{end}");
+    assert_eq!(shortened(&name("aaaa"), 13), "eks-de…8-aaaa");
+    assert_ne!(shortened(&name("aaaa"), 13), shortened(&name("bbbb"), 13));
+    assert_eq!(shortened("short", 5), "short");
+    assert!(display_width(&shortened(&"大".repeat(9), 8)) <= 8);
+}

@@ -106,6 +106,16 @@ async fn launch_is_found_by_its_address_and_by_its_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn launch_is_found_by_an_interface_of_its_instance() {
+    let (deployed, instance) = lost_launch().await;
+    let id = deployed.fake.aws.with_world(|world| {
+        let mut interfaces = world.ec2.interfaces_of(&instance);
+        interfaces.next().unwrap().network_interface_id.clone()
+    });
+    assert_eq!(launch(&deployed, &id).await["instance"], instance);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn execution_is_found_by_the_tag_that_the_verdict_put_on_the_instance() {
     let (deployed, instance) = lost_launch().await;
     let own = start(&deployed, "upf", &instance).await;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::deployment::Deployment;
 use crate::event::Launch;
 use crate::execution::{Node, PlannedInterface};
-use crate::ids::{SecurityGroupId, SubnetId};
+use crate::ids::{InstanceId, SecurityGroupId, SubnetId};
 use crate::profile::{Addressing, Ipv6, Profile, Slot};
 use crate::tags::interface::interface_tags;
 use crate::tags::own;
@@ -73,12 +73,7 @@ impl CreateNetworkInterface {
             prefix_count: slot.prefixes,
             ipv6_addresses: planned.ipv6_addresses.clone(),
             ipv6_count: u32::from(slot.ipv6 == Ipv6::SubnetAssigned),
-            description: slot.description.clone().unwrap_or_else(|| {
-                format!(
-                    "{} of {} (Hookline, profile {})",
-                    slot.network, node.instance_id, profile.name
-                )
-            }),
+            description: description(&profile.name, slot, &node.instance_id),
             tags,
         }
     }
@@ -104,6 +99,17 @@ impl CreateNetworkInterface {
                 token
             }))
     }
+}
+
+/// The description of the interface of `slot`: that of the slot, or one of the network and its instance.
+#[must_use]
+pub fn description(profile: &str, slot: &Slot, instance: &InstanceId) -> String {
+    slot.description.clone().unwrap_or_else(|| {
+        format!(
+            "{} of {instance} (Hookline, profile {profile})",
+            slot.network
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Who answers the launches of the groups: rules, hooks, and nobody twice.
 
+use std::collections::BTreeSet;
+
 use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::ProfileInput;
 
@@ -78,7 +80,7 @@ fn of_hooks(
     let profiles: Vec<&Profile> = covering.iter().map(|input| &input.profile).collect();
     let deployment = account.deployment.as_ref();
     let expected = account.expected_hooks();
-    let mut found = hooks::findings(group, hooks, &profiles, deployment, &expected);
+    let mut found = hooks::findings(group, hooks, &profiles, deployment, &expected, &[]);
     if !account.deployed {
         // The stack puts it.
         let is_put = profiles.iter().any(|profile| {
@@ -172,31 +174,9 @@ fn answered_twice(account: &Account, group: &Group, profile: &Profile) -> Vec<Fi
         .filter(|other| answers(other))
         .map(|other| other.name.as_str())
         .collect();
-    // Each pair is told once, by its first name.
-    if let Some(first) = others.iter().min()
-        && profile.name.as_str() < *first
-    {
-        found.push(
-            Finding::new(
-                Kind::HookAnsweredTwice,
-                format!(
-                    "The profiles {} and {} answer the hook {hook} of the same group.",
-                    profile.name,
-                    list(&others, LISTED)
-                ),
-            )
-            .of_group(&group.name)
-            .at(format!("selector and hook of the profile {}", profile.name))
-            .say("Let one profile select the group, or give each profile a hook of its own."),
-        );
-    }
-    let own = account.deployment.iter().flat_map(|deployment| {
-        let rules = deployment.rules.iter();
-        rules.filter(|rule| rule.targets_of(&deployment.machine).next().is_some())
-    });
-    let own: Vec<&Rule> = own
-        .filter(|rule| rule.enabled && rule.lets_through(&group.name, hook))
-        .collect();
+    found.extend(twice_by_profiles(group, profile, &others));
+    let own = account.deployment.iter();
+    let own: Vec<&Rule> = own.flat_map(|it| reacting(it, group, hook)).collect();
     // Two rules of two profiles are told above.
     if own.len() > 1 && others.is_empty() {
         found.push(keep_one(group, hook, &own));
@@ -214,6 +194,77 @@ fn answered_twice(account: &Account, group: &Group, profile: &Profile) -> Vec<Fi
         ));
     }
     found
+}
+
+/// The enabled rules of a deployment that start its executions for the launches of a group at a hook. One whose
+/// profile selects by tags matches the launches of every group, and its executions ignore those of others.
+fn reacting<'a>(
+    deployment: &'a Deployment,
+    group: &'a Group,
+    hook: &'a str,
+) -> impl Iterator<Item = &'a Rule> {
+    let rules = deployment.rules.iter().filter(move |rule| {
+        rule.enabled && rule.lets_through(&group.name, hook) && !rule.cannot_tell(&group.name, hook)
+    });
+    let covers = |rule: &&Rule| {
+        let of_rule = deployment
+            .of_rules
+            .iter()
+            .filter(|(name, _)| *name == rule.name);
+        let mut selectors = of_rule.map(|(_, input)| &input.profile.selector).peekable();
+        // Without a profile that can be read, it counts too.
+        selectors.peek().is_none() || selectors.any(|it| it.covers(&group.name, &group.tags))
+    };
+    rules
+        .filter(|rule| rule.targets_of(&deployment.machine).next().is_some())
+        .filter(covers)
+}
+
+/// Two profiles or two rules of a deployment that start executions for the launches of a group at the
+/// profile's hook.
+pub(in crate::judge) fn twice(
+    deployment: &Deployment,
+    group: &Group,
+    profile: &Profile,
+) -> Option<Finding> {
+    let hook = &profile.hook.name;
+    let rules: Vec<&Rule> = reacting(deployment, group, hook).collect();
+    let reacts = |name: &str| rules.iter().any(|rule| rule.name == name);
+    let of_rules = deployment.of_rules.iter().filter(|(rule, _)| reacts(rule));
+    let names: BTreeSet<&str> = of_rules
+        .map(|(_, input)| &input.profile)
+        .filter(|it| it.selector.covers(&group.name, &group.tags))
+        .map(|it| it.name.as_str())
+        .collect();
+    let others = names.iter().copied().filter(|name| *name != profile.name);
+    let others: Vec<&str> = others.collect();
+    if !names.contains(profile.name.as_str()) {
+        return None;
+    }
+    match (others.is_empty(), rules.len() > 1) {
+        (false, _) => twice_by_profiles(group, profile, &others),
+        (true, true) => Some(keep_one(group, hook, &rules)),
+        (true, false) => None,
+    }
+}
+
+/// Profiles that answer the same hook of a group. They are told once, by the first name.
+fn twice_by_profiles(group: &Group, profile: &Profile, others: &[&str]) -> Option<Finding> {
+    let first = others.iter().min()?;
+    (profile.name.as_str() < *first).then(|| {
+        Finding::new(
+            Kind::HookAnsweredTwice,
+            format!(
+                "The profiles {} and {} answer the hook {} of the same group.",
+                profile.name,
+                list(others, LISTED),
+                profile.hook.name
+            ),
+        )
+        .of_group(&group.name)
+        .at(format!("selector and hook of the profile {}", profile.name))
+        .say("Let one profile select the group, or give each profile a hook of its own.")
+    })
 }
 
 /// Rules of this deployment for one hook, of which one must stay: that of a stack.

@@ -162,7 +162,10 @@ fn security_groups(account: &Account, profile: &Profile) -> Vec<Finding> {
                     )
                     .about([id])
                     .at(format!("{field} of the profile {}", profile.name))
-                    .say(correct(profile, &field)),
+                    .say(correct(profile, &field))
+                    .say(format!(
+                        "If the subnet is the wrong one, correct profile.slots[{n}].subnetIds instead."
+                    )),
                 );
             }
         }

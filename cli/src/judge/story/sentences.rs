@@ -118,7 +118,9 @@ pub(super) fn completed(completion: &Completion) -> String {
             "sent ABANDON: Auto Scaling terminates the instance and replaces it".to_owned()
         }
         (_, CompletionOutcome::AlreadyCompleted) => {
-            format!("the lifecycle action had ended the same way before{state}")
+            format!(
+                "nothing to complete: the lifecycle action had ended before, or the hook is gone{state}"
+            )
         }
         (_, CompletionOutcome::AlreadyContinued) => {
             format!("ABANDON came too late: the launch had gone on{state}")

@@ -27,6 +27,7 @@ fn security_group_that_is_missing_or_in_another_vpc_is_found_with_its_field() {
             "sg-00000001 is in vpc-00000002",
             "is in vpc-00000001",
             "profile.securityGroupIds of the profile upf",
+            "profile.slots[0].subnetIds",
         ],
     );
     account.security_groups = None;
