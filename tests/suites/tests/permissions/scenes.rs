@@ -79,10 +79,13 @@ fn leave_behind(run: &Run, instance: &str) -> Result<String> {
         .map_err(|error| anyhow::anyhow!("{error:?}"))
 }
 
-/// More launches at once than EC2's rates allow: some wait for their turn, and extend their hooks.
-fn launches_that_wait_for_their_turn() -> Result<Actions> {
+/// More launches at once than EC2's rates allow: some wait for their turn. All wait for their instances,
+/// and extend their hooks.
+fn launches_that_wait() -> Result<Actions> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(14)).await?;
+        let mut scenario = scenario(14);
+        scenario.settings.instance_pending_for = Duration::from_secs(45);
+        let mut run = Run::new(scenario).await?;
         let report = run.to_rest().await?;
         ensure!(report.in_service == 14, "{report:?}");
         Ok(run.tap.actions())
@@ -429,7 +432,7 @@ fn nodes_without_a_hook() -> Result<Actions> {
 pub(crate) fn called() -> Result<Actions> {
     let mut called = Actions::new();
     let mut scenes = vec![
-        launches_that_wait_for_their_turn()?,
+        launches_that_wait()?,
         a_create_that_is_refused()?,
         an_interface_too_many()?,
         an_abandon_by_tag()?,
