@@ -259,11 +259,7 @@ mod tests {
             (not_signed, "AwsUnavailable", "the problem"),
             (denied, "AccessDenied", ":role/reader"),
             (request(401), "KubernetesUnauthorized", "in aws-auth"),
-            (
-                request(403),
-                "KubernetesForbidden",
-                "nodes, pods and services",
-            ),
+            (request(403), "KubernetesForbidden", "and watch of pods"),
             (request(404), "KubernetesRefused", "the problem"),
             (request(409), "KubernetesRefused", "the problem"),
             (request(429), "Throttled", "the problem"),
