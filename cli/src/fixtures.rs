@@ -281,6 +281,18 @@ pub(crate) fn case() -> Case {
     case
 }
 
+/// A node in service with all its interfaces.
+pub(crate) fn ready() -> Case {
+    let mut case = case()
+        .in_state("InService")
+        .with_execution("SUCCEEDED", None, "NodeReady");
+    case.interfaces = vec![
+        interface(1, 1, "signaling", Some(1)),
+        interface(2, 1, "user-plane", Some(2)),
+    ];
+    case
+}
+
 /// A subnet of the node's Availability Zone.
 pub(crate) fn subnet(n: u32, block: &str, available: u32) -> SeenSubnet {
     SeenSubnet {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::fixtures::{MACHINE, NOW, case, id, interface, profile, rules};
+use crate::fixtures::{MACHINE, NOW, case, id, interface, profile, ready, rules};
 use crate::judge::Remedy;
 use crate::judge::replay::{Replay, Wanted, decide};
 use crate::observed::deployment::Deployment;
@@ -17,18 +17,6 @@ fn kinds(case: &Case) -> Vec<Kind> {
 /// The command that replays the launch.
 fn command() -> Remedy {
     Remedy::run(["hookline", "replay", id(1).as_str(), "--yes"])
-}
-
-/// A node in service with all its interfaces.
-fn ready() -> Case {
-    let mut case = case()
-        .in_state("InService")
-        .with_execution("SUCCEEDED", None, "NodeReady");
-    case.interfaces = vec![
-        interface(1, 1, "signaling", Some(1)),
-        interface(2, 1, "user-plane", Some(2)),
-    ];
-    case
 }
 
 #[test]

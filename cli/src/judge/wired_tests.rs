@@ -1,23 +1,11 @@
 use hookline_domain::tags::own;
 
 use super::*;
-use crate::fixtures::{case, id, interface};
+use crate::fixtures::{id, ready};
 use crate::judge::causes::findings;
 use crate::judge::finding::command_line;
 use crate::judge::replay::Replay;
 use crate::judge::{Kind, Remedy};
-
-/// A node in service with all its interfaces.
-fn ready() -> Case {
-    let mut case = case()
-        .in_state("InService")
-        .with_execution("SUCCEEDED", None, "NodeReady");
-    case.interfaces = vec![
-        interface(1, 1, "signaling", Some(1)),
-        interface(2, 1, "user-plane", Some(2)),
-    ];
-    case
-}
 
 fn kinds(case: &Case) -> Vec<Kind> {
     findings(case).iter().map(|finding| finding.kind).collect()

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::wait::growing_pause;
 use crate::ids::InstanceId;
 
 /// The key of the taint, unless the profile has another.
@@ -99,8 +100,7 @@ pub fn is_node_of(provider_id: Option<&str>, instance: &InstanceId) -> bool {
 /// to launch.
 #[must_use]
 pub fn until_next_look(waited: i64, jitter: u32) -> Option<u32> {
-    let (shortest, longest) = PAUSES;
-    let pause = (waited.saturating_mul(3) / 10).clamp(shortest, longest);
+    let pause = growing_pause(waited, PAUSES);
     let seconds = u32::try_from(pause).unwrap_or(u32::MAX) + jitter % 3;
     (waited.saturating_add(seconds.into()) <= MAX_WAIT_SECONDS).then_some(seconds)
 }

@@ -66,9 +66,8 @@ pub(super) async fn complete_hook(
     }
     log(&completion);
     let failure = request.failure.as_ref();
-    // As TagNode marks it. Where a launch into a warm pool ends late, the mark may be of the next one.
-    let is_marked =
-        launch.action.is_some() && launch.gets_interfaces(&profile) && !launch.goes_to_warm_pool();
+    // Where a launch into a warm pool ends late, the mark may be that of the next one.
+    let is_marked = launch.is_marked(&profile) && !launch.goes_to_warm_pool();
     let execution = &request.execution;
     if let Some(tags) = verdict_tags(execution, &completion, covered, is_marked, failure) {
         let may_be_noted = completion.outcome == CompletionOutcome::AlreadyCompleted;

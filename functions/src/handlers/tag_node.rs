@@ -101,11 +101,11 @@ async fn prepare(
         }
     };
     let mut tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
-    // The node of an adoption has the mark of `adopt`. A node that has its interfaces, as one that
-    // leaves a warm pool, makes no calls that other launches wait for.
-    let is_marked = launch.action.is_some() && launch.gets_interfaces(profile);
-    let mark = (is_marked && !(launch.passes_warm_pool() && instance.is_wired(profile)))
-        .then(|| launch.began_at(instance.launched_at));
+    // A node that has its interfaces, as one that leaves a warm pool, makes no calls that other launches
+    // wait for.
+    let mark = (launch.is_marked(profile)
+        && !(launch.passes_warm_pool() && instance.is_wired(profile)))
+    .then(|| launch.began_at(instance.launched_at));
     if let Some(began_at) = mark {
         targets::mark_launch(&mut tag_targets, began_at);
     }

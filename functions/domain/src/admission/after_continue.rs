@@ -6,6 +6,7 @@
 
 use super::demand::Demand;
 use super::queue::Queue;
+use super::wait::growing_pause;
 use crate::execution::DeleteOnTerminationTiming;
 use crate::profile::Profile;
 
@@ -17,11 +18,10 @@ pub const MAX_LISTING_AGE_SECONDS: u64 = 60;
 /// last calls. What is not set by then, reconcile sets.
 pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 
-/// The shortest wait for launches that are not ready, in seconds. It grows with the time that this
-/// launch has waited: one that is stuck, or pending for an hour, keeps all that are ready waiting.
-const MIN_WAIT_SECONDS: i64 = 5;
-/// The longest of these. Where all goes well, so much later is DeleteOnTermination set.
-const MAX_WAIT_SECONDS_FOR_UNREADY: i64 = 15;
+/// The shortest wait for launches that are not ready, in seconds: it grows from the first to the second
+/// with the time that this launch has waited. One that is stuck, or pending for an hour, keeps all that
+/// are ready waiting. Where all goes well, DeleteOnTermination is set later by as much.
+const SHORTEST_WAITS: (i64, i64) = (5, 15);
 
 /// The shortest wait after a call that EC2 throttled, in seconds.
 const MIN_WAIT_SECONDS_AFTER_THROTTLING: u32 = 15;
@@ -77,8 +77,7 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64, age: i64) -> Settli
     if milliseconds == 0 && queue.unready() == 0 {
         return Settling::Go;
     }
-    let shortest =
-        (waited.saturating_mul(3) / 10).clamp(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS_FOR_UNREADY);
+    let shortest = growing_pause(waited, SHORTEST_WAITS);
     let seconds = (milliseconds.saturating_add(999) / 1000).max(shortest);
     wait_or_leave(u32::try_from(seconds).unwrap_or(u32::MAX), waited)
 }

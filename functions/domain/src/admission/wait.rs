@@ -65,14 +65,16 @@ pub fn jitter(instance: &InstanceId) -> u32 {
 /// and an instance of bare metal takes about ten minutes.
 pub const MAX_PENDING_SECONDS: i64 = 3_600;
 
+/// A pause that grows: three tenths of what was waited so far, within these bounds, all in seconds. So the
+/// number of looks grows with the logarithm of the wait.
+pub(crate) fn growing_pause(waited: i64, (shortest, longest): (i64, i64)) -> i64 {
+    (waited.saturating_mul(3) / 10).clamp(shortest, longest)
+}
+
 /// How long a launch waits until it looks again whether its instance runs, in seconds, if EC2
-/// launched that so many seconds ago: three tenths of that. So the number of looks grows with the
-/// logarithm of the wait at first, and no node waits for long after its instance runs.
+/// launched that so many seconds ago. No node waits for long after its instance runs.
 pub(super) fn until_next_look(pending_seconds: i64) -> u32 {
-    const MIN_SECONDS: i64 = 5;
-    const MAX_SECONDS_PENDING: i64 = 60;
-    let seconds = pending_seconds.saturating_mul(3) / 10;
-    u32::try_from(seconds.clamp(MIN_SECONDS, MAX_SECONDS_PENDING)).unwrap_or(0)
+    u32::try_from(growing_pause(pending_seconds, (5, 60))).unwrap_or(0)
 }
 
 /// How long to pause, in seconds, after somebody else took an address that this launch had planned.

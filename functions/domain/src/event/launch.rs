@@ -139,6 +139,13 @@ impl Launch {
         !profile.slots.is_empty()
     }
 
+    /// Whether `TagNode` marks the instance as a launch in flight. The node of an adoption has the mark of
+    /// `adopt`.
+    #[must_use]
+    pub fn is_marked(&self, profile: &Profile) -> bool {
+        self.action.is_some() && self.gets_interfaces(profile)
+    }
+
     fn origin(&self) -> Option<&TransitionEndpoint> {
         self.action.as_ref()?.origin.as_ref()
     }

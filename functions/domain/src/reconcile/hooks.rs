@@ -10,7 +10,8 @@ use crate::profile::Profile;
 pub const EKS_HOOK: &str = "Launch-LC-Hook";
 /// The longest time between two heartbeats of a launch in a busy account, in seconds: the longest
 /// retries of one task, one attempt of each of the others, of PlanInterfaces two (docs/errors.md,
-/// "Retries"), and a wait of a minute. The CDK app refuses a shorter timeout (`cdk/lib/launch/hook-timeouts.ts`).
+/// "Retries"), and a wait of a minute. The CDK app refuses a shorter timeout
+/// (`cdk/lib/launch/hook-timeouts.ts`).
 pub const MIN_HEARTBEAT: i64 = 1_131 + 5 * 90 + 60;
 
 /// A lifecycle hook that launches wait at (Auto Scaling API Reference, *LifecycleHook*).
