@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    check_not_found, check_text, commands, explained, hookline, shell, stage, texts, trouble,
+    check_not_found, check_text, commands, explained, hookline, shell, stage, texts,
+    trouble_that_says,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,9 +15,9 @@ async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> R
     stage.scene.fill(&full).await?;
     stage.scene.scale("upf", 1).await?;
 
-    let found = trouble(&stage, "repeated-failures").await?;
+    let reason = ["Hookline.SubnetsFull"];
+    let found = trouble_that_says(&stage, "repeated-failures", &reason).await?;
     assert_eq!(found["group"], "upf");
-    assert!(texts(&found).contains("Hookline.SubnetsFull"), "{found:#}");
 
     let (launch, cause) = explained(&stage, "upf", "subnet-full").await?;
     let words = texts(&cause);

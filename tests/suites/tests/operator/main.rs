@@ -174,14 +174,23 @@ fn finding<'a>(findings: &'a Value, kind: &str) -> Result<&'a Value> {
 
 /// Waits until `status` shows a trouble of this kind, and returns it.
 async fn trouble(stage: &Stage, kind: &str) -> Result<Value> {
+    trouble_that_says(stage, kind, &[]).await
+}
+
+/// Waits until `status` shows a trouble of this kind whose texts have all of these words.
+///
+/// Auto Scaling tells of an abandoned launch before its execution has ended with the reason.
+async fn trouble_that_says(stage: &Stage, kind: &str, words: &[&str]) -> Result<Value> {
     let mut last = Value::Null;
     let found = wait_for(LIMIT, kind, async || {
         last = hookline(stage, "status").await?["trouble"].take();
-        Ok(finding(&last, kind).ok().cloned())
+        let found = finding(&last, kind).ok();
+        let says_all = |found: &&Value| words.iter().all(|word| texts(found).contains(*word));
+        Ok(found.filter(says_all).cloned())
     })
     .await;
     check_text(stage, "status").await?;
-    found.with_context(|| format!("{last:#}"))
+    found.with_context(|| format!("no {kind} with {words:?} in {last:#}"))
 }
 
 /// Waits until `status` shows no trouble of this kind.
@@ -196,11 +205,17 @@ async fn no_trouble(stage: &Stage, kind: &str) -> Result<()> {
     check_text(stage, "status").await
 }
 
-/// The launch that `explain` tells of, and its finding of a kind.
+/// Waits until `explain` has a finding of a kind, and returns the launch that it tells of, and that
+/// finding.
 async fn explained(stage: &Stage, what: &str, kind: &str) -> Result<(Value, Value)> {
+    let mut launch = Value::Null;
+    let found = wait_for(LIMIT, kind, async || {
+        launch = hookline(stage, &format!("explain {what}")).await?["launch"].take();
+        Ok(finding(&launch["findings"], kind).ok().cloned())
+    })
+    .await
+    .with_context(|| format!("no {kind} in {launch:#}"))?;
     check_text(stage, &format!("explain {what}")).await?;
-    let launch = hookline(stage, &format!("explain {what}")).await?["launch"].take();
-    let found = finding(&launch["findings"], kind)?.clone();
     Ok((launch, found))
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     SMALL, check_not_found, explained, mend, no_trouble, replay, stage, stage_with, texts, trouble,
-    waiting,
+    trouble_that_says, waiting,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,8 +25,8 @@ async fn missing_security_group_is_named_with_the_field_and_a_corrected_rule_end
     stage.group_with("upf", wrong).await?;
     stage.scene.scale("upf", 1).await?;
 
-    let found = trouble(&stage, "repeated-failures").await?;
-    assert!(texts(&found).contains("sg-0badbadbadbadbad0"), "{found:#}");
+    let reason = ["sg-0badbadbadbadbad0"];
+    let found = trouble_that_says(&stage, "repeated-failures", &reason).await?;
     let (launch, cause) = explained(&stage, "upf", "security-group-missing").await?;
     check_not_found(&launch, "instance-ended")?;
     let words = texts(&cause);

@@ -8,7 +8,7 @@ use hookline_testkit::stage::{LIMIT, Stage};
 use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
-use crate::{check_text, hookline, run, stage, trouble};
+use crate::{check_text, hookline, run, stage};
 
 /// What `timeline` shows, as JSON. The page goes to a file that the next one replaces.
 async fn shown(stage: &Stage) -> Result<Value> {
@@ -89,16 +89,25 @@ async fn timeline_shows_launches_addresses_and_calls_as_they_were() -> Result<()
     let full = stage.scene.first_subnet(0)?.to_owned();
     stage.scene.fill(&full).await?;
     stage.scene.scale("upf", 4).await?;
-    trouble(&stage, "repeated-failures").await?;
-    let found = shown(&stage).await?;
-    let abandoned = of_state(&found, "abandoned");
-    let first = abandoned.first().context("none was abandoned")?;
+    // The reason is known once the execution has ended.
+    let first = wait_for(LIMIT, "an abandoned launch with its reason", async || {
+        let found = shown(&stage).await?;
+        let mut abandoned = of_state(&found, "abandoned").into_iter();
+        Ok(abandoned
+            .find(|launch| {
+                launch["why"]
+                    .as_str()
+                    .is_some_and(|why| why.starts_with("Hookline."))
+            })
+            .cloned())
+    })
+    .await?;
     let why = first["why"].as_str().unwrap_or_default();
     ensure!(
         why.starts_with("Hookline.SubnetsFull: network signaling: no free address left"),
         "{first:#}"
     );
-    ensure!(phases(first)?.last() == Some(&"abandoning"), "{first:#}");
+    ensure!(phases(&first)?.last() == Some(&"abandoning"), "{first:#}");
     let page = run(&stage, "timeline upf -o -").await?;
     let (instance, bars) = (&first["instance"], "<rect class=\"abandoning\"");
     let instance = instance.as_str().unwrap_or_default();
