@@ -129,14 +129,48 @@ impl Interface {
         zone: &str,
         tags: &BTreeMap<String, String>,
     ) -> Vec<String> {
-        let (id, network) = (&self.id, &slot.network);
         self.attachment_difference(slot, instance)
             .into_iter()
             .chain(self.setting_differences(profile, slot, zone))
             .chain(self.address_differences(slot))
             .chain(self.tag_differences(tags))
-            .map(|difference| format!("{id} of network {network}: {difference}"))
+            .map(|difference| self.of_network(slot, &difference))
             .collect()
+    }
+
+    /// Those of the [`differences`](Self::differences) that a change of the profile cannot explain: whether
+    /// the interface is attached to `instance`, its SourceDestCheck, its tags [`own::OF_WIRING`].
+    #[must_use]
+    pub fn differences_of_wiring(
+        &self,
+        slot: &Slot,
+        instance: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Vec<String> {
+        let attached = match self.is_attached_to(instance) {
+            true => None,
+            false => self.attachment_difference(slot, instance),
+        };
+        let mut tags = tags.clone();
+        tags.retain(|key, _| own::OF_WIRING.contains(&key.as_str()));
+        attached
+            .into_iter()
+            .chain(self.source_dest_check_difference(slot))
+            .chain(self.tag_differences(&tags))
+            .map(|difference| self.of_network(slot, &difference))
+            .collect()
+    }
+
+    fn of_network(&self, slot: &Slot, difference: &str) -> String {
+        format!("{} of network {}: {difference}", self.id, slot.network)
+    }
+
+    fn source_dest_check_difference(&self, slot: &Slot) -> Option<String> {
+        difference(
+            "SourceDestCheck",
+            &self.source_dest_check.to_string(),
+            &slot.source_dest_check.to_string(),
+        )
     }
 
     fn attachment_difference(&self, slot: &Slot, instance: &InstanceId) -> Option<String> {
@@ -165,11 +199,7 @@ impl Interface {
     fn setting_differences(&self, profile: &Profile, slot: &Slot, zone: &str) -> Vec<String> {
         let groups: BTreeSet<_> = profile.security_groups(slot).iter().cloned().collect();
         let found = [
-            difference(
-                "SourceDestCheck",
-                &self.source_dest_check.to_string(),
-                &slot.source_dest_check.to_string(),
-            ),
+            self.source_dest_check_difference(slot),
             difference("Availability Zone", &self.availability_zone, zone),
             difference(
                 "security groups",

@@ -1,6 +1,8 @@
 //! Which interface is attached where, and whether all of them are as the profile says (invariant
 //! I1).
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::event::Launch;
 use crate::execution::{DeleteOnTerminationTiming, Node, WiredInterface};
@@ -36,11 +38,16 @@ impl Wiring<'_> {
     ) -> Result<Option<(&'i Interface, &'i Attachment)>> {
         let instance = &self.node.instance_id;
         let ours = |interface: &Interface| interface.is_created_for(instance, &slot.network);
+        let anywhere = || {
+            let mut listed = listed.iter();
+            listed.find(|interface| ours(interface) && interface.is_attached_to(instance))
+        };
+        let at = |place| listed.iter().find(|interface| interface.is_at(place));
         let found = match AttachmentPoint::fixed(slot) {
-            Some(place) => listed.iter().find(|interface| interface.is_at(place)),
-            None => listed
-                .iter()
-                .find(|interface| ours(interface) && interface.is_attached_to(instance)),
+            // The profile may have had another device index when the node went into the pool.
+            Some(place) if self.launch.leaves_warm_pool() => anywhere().or_else(|| at(place)),
+            Some(place) => at(place),
+            None => anywhere(),
         };
         match found.and_then(|interface| Some((interface, interface.attachment.as_ref()?))) {
             None => Ok(None),
@@ -54,7 +61,8 @@ impl Wiring<'_> {
         }
     }
 
-    /// The interfaces of the slots, as `listed`, if all of them are as the profile says.
+    /// The interfaces of the slots, as `listed`, if all of them are as the profile says. Those that were
+    /// attached in a warm pool (`pooled`) may be as an earlier profile said.
     ///
     /// # Errors
     /// Every difference, in words.
@@ -62,22 +70,33 @@ impl Wiring<'_> {
         &self,
         chosen: &[(&Slot, NetworkInterfaceId)],
         listed: &[Interface],
-    ) -> Result<Vec<WiredInterface>, Vec<String>> {
+        pooled: &BTreeSet<NetworkInterfaceId>,
+    ) -> Result<Wired, Vec<String>> {
         let mut differences = Vec::new();
-        let mut wired = Vec::new();
+        let mut wired = Wired::default();
         for (slot, id) in chosen {
             let Some(interface) = listed.iter().find(|interface| interface.id == *id) else {
                 differences.push(format!("{id} of network {} is not listed", slot.network));
                 continue;
             };
             let tags = interface_tags(self.launch, self.profile, self.node, slot);
-            differences.extend(interface.differences(
+            let instance = &self.node.instance_id;
+            let found = interface.differences(
                 self.profile,
                 slot,
-                &self.node.instance_id,
+                instance,
                 &self.node.availability_zone,
                 &tags,
-            ));
+            );
+            match pooled.contains(id) {
+                true => {
+                    let of_wiring = interface.differences_of_wiring(slot, instance, &tags);
+                    let older = found.into_iter().filter(|it| !of_wiring.contains(it));
+                    wired.older.extend(older);
+                    differences.extend(of_wiring);
+                }
+                false => differences.extend(found),
+            }
             let interface = interface.wired_for(slot);
             if self.delete_on_termination == DeleteOnTerminationTiming::AtOnce
                 && !interface.delete_on_termination
@@ -87,13 +106,23 @@ impl Wiring<'_> {
                     slot.network
                 ));
             }
-            wired.push(interface);
+            wired.interfaces.push(interface);
         }
         match differences.is_empty() {
             true => Ok(wired),
             false => Err(differences),
         }
     }
+}
+
+/// The interfaces of a node that is wired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wired {
+    /// One for each slot.
+    pub interfaces: Vec<WiredInterface>,
+    /// What of them is as an earlier profile said, in words: the node went into its warm pool under that
+    /// one.
+    pub older: Vec<String>,
 }
 
 /// The unattached interfaces of a launch that no slot uses: a second execution created them, or a
@@ -113,7 +142,7 @@ pub fn surplus<'i>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
+    use crate::event::{Event, TransitionEndpoint};
     use crate::fixtures::{launch_event, node, profile};
     use crate::tags::own;
 
@@ -165,19 +194,22 @@ mod tests {
             (first, listed[0].id.clone()),
             (second, listed[1].id.clone()),
         ];
-        let wired = wiring.check(&chosen, &listed).unwrap();
+        let wired = wiring.check(&chosen, &listed, &BTreeSet::new()).unwrap();
         let ids: Vec<_> = wired
+            .interfaces
             .iter()
             .map(|i| i.network_interface_id.as_str())
             .collect();
         assert_eq!(ids, ["eni-00000001", "eni-00000002"]);
         assert_eq!(
-            wiring.check(&chosen, &listed[..1]).unwrap_err(),
+            wiring
+                .check(&chosen, &listed[..1], &BTreeSet::new())
+                .unwrap_err(),
             ["eni-00000002 of network user-plane is not listed"]
         );
         let mut wrong = listed;
         wrong[0].source_dest_check = false;
-        let differences = wiring.check(&chosen, &wrong).unwrap_err();
+        let differences = wiring.check(&chosen, &wrong, &BTreeSet::new()).unwrap_err();
         assert_eq!(differences.len(), 1, "{differences:?}");
         assert!(
             differences[0].contains("SourceDestCheck"),
@@ -187,7 +219,9 @@ mod tests {
         lacking[0].source_dest_check = true;
         let on = lacking[0].attachment.as_mut().unwrap();
         on.delete_on_termination = false;
-        let differences = wiring.check(&chosen, &lacking).unwrap_err();
+        let differences = wiring
+            .check(&chosen, &lacking, &BTreeSet::new())
+            .unwrap_err();
         assert_eq!(
             differences,
             ["eni-00000001 of network signaling: DeleteOnTermination is false, wanted true"]
@@ -196,8 +230,12 @@ mod tests {
             delete_on_termination: DeleteOnTerminationTiming::AfterContinue,
             ..wiring
         };
-        let wired = later.check(&chosen, &lacking).unwrap();
-        let set: Vec<bool> = wired.iter().map(|i| i.delete_on_termination).collect();
+        let wired = later.check(&chosen, &lacking, &BTreeSet::new()).unwrap();
+        let set: Vec<bool> = wired
+            .interfaces
+            .iter()
+            .map(|i| i.delete_on_termination)
+            .collect();
         assert_eq!(set, [false, true]);
     }
 
@@ -246,6 +284,42 @@ mod tests {
         assert_eq!(found(&ours), Some(("eni-00000001".to_owned(), 7)));
         ours.attachment.as_mut().unwrap().status = "detaching".to_owned();
         assert_eq!(found(&ours), None);
+    }
+
+    #[test]
+    fn interface_from_a_warm_pool_may_be_as_an_earlier_profile_said() {
+        let (mut launch, profile, node) = (launch(), read(), node());
+        let slot = &profile.slots[0];
+        let mut listed = [right("eni-00000001", &profile, slot)];
+        listed[0].security_group_ids = ["sg-00000009".parse().unwrap()].into();
+        listed[0].tags.remove(own::PROFILE);
+        listed[0].attachment.as_mut().unwrap().device_index = 9;
+        let chosen = [(slot, listed[0].id.clone())];
+        let pooled = BTreeSet::from([listed[0].id.clone()]);
+        let of = |launch: &Launch, listed: &[Interface], pooled| {
+            let wiring = wiring_of(launch, &profile, &node);
+            let found = wiring.attached_for(slot, listed).unwrap().is_some();
+            (found, wiring.check(&chosen, listed, pooled))
+        };
+        let none = BTreeSet::new();
+        let (found, checked) = of(&launch, &listed, &none);
+        assert_eq!((found, checked.unwrap_err().len()), (false, 3));
+        launch.action.as_mut().unwrap().origin = Some(TransitionEndpoint::WarmPool);
+        let (found, checked) = of(&launch, &listed, &pooled);
+        let older = checked.unwrap().older;
+        assert_eq!((found, older.len()), (true, 3), "{older:?}");
+        // What makes it wired holds all the same.
+        for wrong in [
+            |i: &mut Interface| i.source_dest_check = !i.source_dest_check,
+            |i: &mut Interface| drop(i.tags.remove(own::NO_MANAGE)),
+            |i: &mut Interface| i.attachment.as_mut().unwrap().status = "detaching".to_owned(),
+        ] {
+            let mut listed = listed.clone();
+            wrong(&mut listed[0]);
+            let wiring = wiring_of(&launch, &profile, &node);
+            let differences = wiring.check(&chosen, &listed, &pooled).unwrap_err();
+            assert_eq!(differences.len(), 1, "{differences:?}");
+        }
     }
 
     #[test]

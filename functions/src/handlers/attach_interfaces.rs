@@ -8,6 +8,8 @@
 //! sets attributes meanwhile. AttachNetworkInterface has no ClientToken. So after a refusal a
 //! listing shows what is attached: it may be an attach of an earlier run.
 
+use std::collections::BTreeSet;
+
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::{
     Allocation, AttachRequest, DeleteOnTerminationTiming, Node, Plan, Step, Summary, WiredInterface,
@@ -17,7 +19,7 @@ use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::interface::Interface;
 use hookline_domain::placement::next_place;
 use hookline_domain::profile::Slot;
-use hookline_domain::wiring::{Wiring, surplus};
+use hookline_domain::wiring::{Wired, Wiring, surplus};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info};
@@ -50,6 +52,7 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
         attached_now: false,
         changed: false,
         listed: Vec::new(),
+        pooled: BTreeSet::new(),
     };
     let slots = attacher.slots(&request.plan, &request.allocation)?;
     let is_running = request.node.running || request.plan.node_running;
@@ -94,6 +97,8 @@ struct Attacher<'a> {
     changed: bool,
     /// The interfaces of the instance, as they were listed after the last refusal.
     listed: Vec<Interface>,
+    /// Those that were attached before this launch, which takes the node out of a warm pool.
+    pooled: BTreeSet<NetworkInterfaceId>,
 }
 
 /// An attached interface, with the attributes that may have to be set.
@@ -164,6 +169,10 @@ impl<'a> Attacher<'a> {
         }
         let instance = &self.node.instance_id;
         self.listed = self.context.aws.interfaces_created_for(instance).await?;
+        if self.wiring.launch.leaves_warm_pool() {
+            let attached = self.listed.iter().filter(|it| it.is_attached_to(instance));
+            self.pooled = attached.map(|interface| interface.id.clone()).collect();
+        }
         for slot in &self.wiring.profile.slots {
             if self.attached_for(slot)?.is_none() {
                 return Ok(false);
@@ -383,11 +392,14 @@ impl<'a> Attacher<'a> {
                 Some(listed) => listed,
                 None => self.context.aws.interfaces_created_for(instance).await?,
             };
-            match self.wiring.check(chosen, &listed) {
-                Ok(wired) => {
+            match self.wiring.check(chosen, &listed, &self.pooled) {
+                Ok(Wired { interfaces, older }) => {
+                    for difference in older {
+                        info!(difference, "as an earlier profile said");
+                    }
                     // Reconcile deletes those that cannot be deleted now.
                     delete_surplus(self.context, surplus(chosen, &listed)).await;
-                    return Ok(wired);
+                    return Ok(interfaces);
                 }
                 Err(differences) if !self.backoff.wait().await => {
                     return Err(Error::NotYetAttached(differences));

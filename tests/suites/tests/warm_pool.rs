@@ -21,6 +21,7 @@ use hookline_local::node::Phase;
 use hookline_simulator::faults::Background;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
 use hookline_testkit::json_api::json_call;
+use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::{Size, WarmPool};
 use serde_json::{Value, json};
 
@@ -380,6 +381,44 @@ fn extra_address_on_a_pooled_interface_is_not_judged() -> Result<()> {
         all_is_well(&run);
         Ok(())
     })
+}
+
+/// A node of the pool is like a node that is InService: it keeps what it got.
+#[test]
+fn profile_that_changes_abandons_no_node_of_a_pool() -> Result<()> {
+    for state in STATES {
+        on_paused_clock(async {
+            let mut run = Run::new(scenario(3, state, 3, false)).await?;
+            run.fill_warm_pool().await?;
+            let before = attached(&run);
+            let other = run.scene.ec2.create_security_group().group_name("other");
+            let other = other.description("other").vpc_id(&run.scene.vpc);
+            let other = other.send().await?.group_id.context("no group")?;
+            let mut profile = serde_json::to_value(&run.profile)?;
+            profile["slots"][0]["securityGroupIds"] = json!([other]);
+            profile["slots"][1]["tags"] = json!({"team": "core"});
+            profile["slots"][2]["secondaryPrivateAddresses"] = json!(2);
+            // The slots trade places.
+            profile["slots"][2]["deviceIndex"] = json!(4);
+            profile["slots"][3]["deviceIndex"] = json!(3);
+            put_rule(&run.local, MACHINE_ARN, "launch", &profile).await?;
+            run.launch().await?;
+            let took = run
+                .watch_until("all in service", |run| run.in_service() == 3)
+                .await?;
+            assert!(took < Duration::from_secs(60), "{state}: {took:?}");
+            run.watch_until("idle", Run::is_idle).await?;
+            assert_eq!(attached(&run), before, "{state}");
+            let report = run.report();
+            assert_eq!(
+                (report.abandoned, report.hooks_timed_out),
+                (0, 0),
+                "{state}"
+            );
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

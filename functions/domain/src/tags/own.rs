@@ -44,6 +44,10 @@ pub const RESUMED_AT: &str = "hookline:resumed-at";
 /// interface, so the interface must have it from creation (invariant I9).
 pub const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";
 
+/// The tags of an interface by which it is the one of a network of its node, and the VPC CNI's no more.
+/// They stay right when the profile changes.
+pub const OF_WIRING: [&str; 3] = [NO_MANAGE, INSTANCE_ID, NETWORK];
+
 /// The tags that Hookline puts on the interface of `network` for `instance` at creation.
 #[must_use]
 pub fn tags(
