@@ -21,13 +21,13 @@ use bytes::Bytes;
 use http::uri::Authority;
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::LocalAws;
 use crate::forward::Http;
 use crate::local_aws::lock;
+use crate::reserved_port::ReservedPort;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 
 /// Starts moto, and lets its state machines call with the credentials of their roles.
@@ -68,7 +68,7 @@ pub struct StartExecution {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The program could not be started.
-    #[error("could not start {program} -m moto.server: {source}")]
+    #[error("could not start moto with {program}: {source}")]
     Spawn {
         /// The Python interpreter.
         program: String,
@@ -105,7 +105,7 @@ impl StepFunctions {
             program: python.display().to_string(),
             source,
         };
-        let port = free_port().await.map_err(spawn)?;
+        let ReservedPort { address, stdin } = ReservedPort::bind().map_err(spawn)?;
         let (out, err) = match log {
             Some(path) => {
                 let file = std::fs::File::create(path).map_err(spawn)?;
@@ -117,19 +117,18 @@ impl StepFunctions {
             None => (Stdio::null(), Stdio::null()),
         };
         let mut child = Command::new(python)
-            .args(["-c", MOTO, "-H", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-c", MOTO])
             .env("MOTO_PORT", local_port.to_string())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env_remove("AWS_ENDPOINT_URL")
             .env_remove("AWS_PROFILE")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(out)
             .stderr(err)
             .kill_on_drop(true)
             .spawn()
             .map_err(spawn)?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let deadline = Instant::now() + START_TIMEOUT;
         let config = json!({ "stepfunctions": { "execute_state_machine": true } }).to_string();
         loop {
@@ -244,13 +243,4 @@ fn named(body: Bytes, new_name: impl FnOnce() -> String) -> Bytes {
         }
         _ => body,
     }
-}
-
-/// A port that was free a moment ago. moto cannot take over a socket, nor report which port it
-/// chose.
-async fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))
-        .await?
-        .local_addr()?
-        .port())
 }

@@ -48,10 +48,20 @@ def wait_for(what, look, within, pause=0.1):
         time.sleep(pause)
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+#: ministack on the socket that it has as standard input. A port that was only looked for may be another program's before ministack binds it.
+_MINISTACK = """
+import hypercorn.asyncio
+from ministack.app import main
+
+serve = hypercorn.asyncio.serve
+
+def serve_standard_input(app, config):
+    config.bind = ["fd://0"]
+    return serve(app, config)
+
+hypercorn.asyncio.serve = serve_standard_input
+main()
+"""
 
 
 def built(variable, what):
@@ -64,13 +74,13 @@ def built(variable, what):
 
 
 class Process:
-    """A server in a process of its own. `log` is the file of its output."""
+    """A server in a process of its own. `log` is the file of its output, `stdin` what it has as standard input."""
 
-    def __init__(self, name, command, log, **environment):
+    def __init__(self, name, command, log, stdin=None, **environment):
         self.name, self.log = name, Path(log)
         with self.log.open("wb") as file:
             try:
-                self._process = subprocess.Popen(command, env={**os.environ, **_KEYS, **environment}, stdout=file, stderr=subprocess.STDOUT)
+                self._process = subprocess.Popen(command, env={**os.environ, **_KEYS, **environment}, stdin=stdin, stdout=file, stderr=subprocess.STDOUT)
             except OSError as error:
                 raise NotStarted(f"{name}: {error}") from error
 
@@ -124,11 +134,13 @@ class LocalAws:
         local, functions = built("HOOKLINE_LOCAL", "the program hookline-local"), built("HOOKLINE_FUNCTIONS_DIR", "the folder of the functions' programs")
         with ExitStack() as stack:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hookline-local-")))
-            port = free_port()
-            ministack = Process(
-                "ministack", [sys.executable, "-m", "ministack"], root / "ministack.log",
-                GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", ATHENA_ENGINE="duckdb",
-            )
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", 0))
+                port = listener.getsockname()[1]
+                ministack = Process(
+                    "ministack", [sys.executable, "-c", _MINISTACK], root / "ministack.log", stdin=listener,
+                    GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", ATHENA_ENGINE="duckdb",
+                )
             stack.callback(ministack.stop)
             command = [
                 local, "--port", "0", "--region", REGION, "--functions-dir", functions, "--function", "extract-pods",

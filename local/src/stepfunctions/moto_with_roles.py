@@ -1,13 +1,16 @@
-"""Starts moto's server. The calls of its state machines carry the credentials of the state machine's role.
+"""Starts moto's server on the socket that it has as standard input. The calls of its state machines carry the credentials of the state
+machine's role.
 
 moto makes every such call with one access key. The fake AWS knows a role by an access key id that begins with ASIA and goes on
 with the role's ARN in hexadecimal digits (hookline_local::iam::credentials_of).
 """
 
+import socket
 import types
 
-from moto.server import main
+from moto import server
 from moto.stepfunctions.parser.asl.utils import boto_client
+from werkzeug.serving import make_server
 
 
 def boto_client_for(region, service, state_credentials=None):
@@ -35,4 +38,13 @@ boto_client._without_role = types.FunctionType(
 )
 original.__code__ = boto_client_for.__code__
 
-main()
+
+def serve_standard_input(host, port, app, *, threaded, request_handler, **_):
+    listener = socket.socket(fileno=0)
+    listener.setblocking(True)
+    listener.listen(128)
+    make_server(host, port, app, threaded=threaded, request_handler=request_handler, fd=0).serve_forever()
+
+
+server.run_simple = serve_standard_input
+server.main()

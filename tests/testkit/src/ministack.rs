@@ -14,8 +14,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use hookline_local::ReservedPort;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::wait::wait_for;
@@ -72,9 +73,7 @@ impl Ministack {
     ) -> Result<Self> {
         let log = folder.join("ministack.log");
         let out = File::create(&log).with_context(|| format!("making {}", log.display()))?;
-        // A port that was free a moment ago: it takes over no socket, and cannot tell which port it
-        // chose.
-        let address = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?;
+        let ReservedPort { address, stdin } = ReservedPort::bind()?;
         let endpoint = format!("http://{address}");
         let child = Command::new(python)
             .arg(PROGRAM)
@@ -96,7 +95,7 @@ impl Ministack {
             // The fake AWS authorises the call, and passes it on to ministack's engine.
             .env("AWS_ENDPOINT_URL_SFN", fake_aws)
             .env("NODE_PATH", packages)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(out.try_clone()?)
             .stderr(out)
             .kill_on_drop(true)

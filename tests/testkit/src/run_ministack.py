@@ -1,4 +1,4 @@
-"""Runs ministack with what it lacks: in CloudFormation saved queries of Logs Insights and alarms of metric math; for each function
+"""Runs ministack on the socket that it has as standard input, with what it lacks: in CloudFormation saved queries of Logs Insights and alarms of metric math; for each function
 the credentials of its role; and for a state machine's own calls of Auto Scaling, the credentials of its role and the endpoint that
 functions have.
 
@@ -24,6 +24,7 @@ import re
 import uuid
 
 import boto3
+import hypercorn.asyncio
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 from ministack.app import main
@@ -166,6 +167,16 @@ def invoke_as_role(resource, parameters):
 
 stepfunctions._run_execution = run_execution_as_its_role
 stepfunctions._invoke_aws_sdk_integration = invoke_as_role
+
+serve = hypercorn.asyncio.serve
+
+
+def serve_standard_input(app, config):
+    config.bind = ["fd://0"]
+    return serve(app, config)
+
+
+hypercorn.asyncio.serve = serve_standard_input
 
 if __name__ == "__main__":
     main()
