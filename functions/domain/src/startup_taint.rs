@@ -7,15 +7,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::after_continue::MAX_SECONDS_AFTER_CONTINUE;
 use crate::admission::wait::growing_pause;
 use crate::ids::InstanceId;
 
 /// The key of the taint, unless the profile has another.
 pub const DEFAULT_KEY: &str = "hookline.io/not-ready";
 
-/// How long a launch waits for its node to register, in seconds after CONTINUE. EKS gives up a node
-/// of a managed node group after fifteen minutes.
-pub const MAX_WAIT_SECONDS: i64 = 600;
+/// How long a launch waits for its node to register, in seconds after CONTINUE: a machine of bare metal
+/// boots for ten minutes and more. EKS gives up a node of a managed node group after fifteen minutes.
+pub const MAX_WAIT_SECONDS: i64 = MAX_SECONDS_AFTER_CONTINUE;
 
 /// The shortest and the longest pause between two looks, in seconds.
 const PAUSES: (i64, i64) = (5, 30);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_and_end_after_ten_minutes() {
+    fn pauses_grow_and_end_after_fourteen_minutes() {
         for jitter in 0..3 {
             let (mut waited, mut looks) = (0, 0);
             while let Some(pause) = until_next_look(waited, jitter) {
@@ -139,14 +140,14 @@ mod tests {
                 waited += i64::from(pause);
                 looks += 1;
             }
-            assert!((568..=600).contains(&waited), "{waited}");
-            assert!((20..=28).contains(&looks), "{looks}");
+            assert!((808..=840).contains(&waited), "{waited}");
+            assert!((28..=36).contains(&looks), "{looks}");
         }
         assert_eq!(until_next_look(0, 0), Some(5));
         assert_eq!(until_next_look(50, 1), Some(16));
         assert_eq!(until_next_look(300, 2), Some(32));
-        assert_eq!(until_next_look(570, 0), Some(30));
-        assert_eq!(until_next_look(571, 0), None);
+        assert_eq!(until_next_look(810, 0), Some(30));
+        assert_eq!(until_next_look(811, 0), None);
     }
 
     #[test]
