@@ -264,7 +264,7 @@ fn input(detail: &str) -> String {
 }
 
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
-const CAUSE: &str = "The launch of i-0 was abandoned and its interfaces were released. Cause: {}";
+const CAUSE: &str = "The launch of i-0 was abandoned and its interfaces were released, but for what an instance that runs on keeps. Cause: {}";
 
 #[test]
 fn launch_is_read_from_its_execution() {
