@@ -13,14 +13,14 @@ use crate::judge::replay::{Replay, must_know_running};
 use crate::judge::story::{self, Step};
 use crate::judge::trouble;
 use crate::judge::words::{ago, clock, duration};
-use crate::judge::{Finding, Remedy, interfaces};
+use crate::judge::{Finding, Remedy, hooks, interfaces};
 use crate::locate::{self, Known, Subject};
 use crate::observe;
 use crate::observed::case::Case;
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::Execution;
 use crate::observed::fleet::Fleet;
-use crate::observed::group::Group;
+use crate::observed::group::{Group, Hook};
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
 use crate::settings::AwsSettings;
 
@@ -107,9 +107,13 @@ pub(super) async fn run(
                 }
                 None => None,
             };
+            let uncovered = match group {
+                Some(_) => Vec::new(),
+                None => aws.hooks(&name).await?.launch,
+            };
             Explanation {
                 at: fleet.now,
-                group: Some(GroupFindings::of(&fleet, group, &name)),
+                group: Some(GroupFindings::of(&fleet, group, &name, &uncovered)),
                 launch,
             }
         }
@@ -173,10 +177,11 @@ fn telling(fleet: &Fleet, group: &Group) -> Option<Known> {
 }
 
 impl GroupFindings {
-    fn of(fleet: &Fleet, group: Option<&Group>, name: &str) -> Self {
+    /// `uncovered`: the launch hooks of a group that no profile covers.
+    fn of(fleet: &Fleet, group: Option<&Group>, name: &str, uncovered: &[Hook]) -> Self {
         let mut findings = match group {
             Some(group) => trouble::of_group(fleet, group),
-            None => vec![not_covered(name)],
+            None => hooks::of_uncovered(&fleet.deployment, name, uncovered),
         };
         for finding in &mut findings {
             // The explanation is here.
@@ -189,14 +194,6 @@ impl GroupFindings {
             findings,
         }
     }
-}
-
-fn not_covered(name: &str) -> Finding {
-    Finding::new(
-        crate::judge::Kind::NoRule,
-        format!("No profile of the deployment covers the group {name}, and no rule names it."),
-    )
-    .say("Add the group to a profile's selector, and deploy.")
 }
 
 impl Launch {

@@ -206,6 +206,21 @@ async fn group_that_no_profile_covers_is_told() {
         text.contains("No profile of the deployment covers the group smf"),
         "{text}"
     );
+    // One that has the hook of a profile would wait at it for nobody.
+    deployed.scene.group("amf").await.unwrap();
+    let found = deployed.json("explain amf").await;
+    let finding = &found["group"]["findings"][0];
+    let problem = finding["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("of the profile upf: nobody answers it"),
+        "{finding:#}"
+    );
+    let last = finding["remedy"].as_array().unwrap().last().unwrap();
+    let line = last["run"].as_str().unwrap();
+    assert!(
+        line.starts_with("aws autoscaling delete-lifecycle-hook --auto-scaling-group-name amf"),
+        "{line}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
