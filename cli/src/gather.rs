@@ -57,6 +57,7 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
         instance,
         seen,
         execution,
+        ..
     } = known;
     let mut case = Case::new(now(), deployment, instance, seen);
     let of_tag = case
