@@ -78,8 +78,8 @@ async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Resu
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_that_was_deleted_is_put_back_with_its_target() -> Result<()> {
     let stage = stage().await?;
-    let profile = stage.group("upf").await?;
-    schedule_reconcile(&stage, &profile).await?;
+    stage.group("upf").await?;
+    schedule_reconcile(&stage, &stage.scene.profile("upf")).await?;
     let targets = json!({"Rule": "upf", "Ids": ["launch-node"]});
     json_call(&stage.local, "AWSEvents.RemoveTargets", &targets).await?;
     json_call(
