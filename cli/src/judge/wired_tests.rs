@@ -133,11 +133,8 @@ fn failed_launch_whose_interface_is_on_another_instance_says_whose() {
         "AttachInterfaces",
     );
     let told = |case: &Case| {
-        let found = findings(case).into_iter();
-        found
-            .filter(|it| it.kind == Kind::Failed)
-            .next_back()
-            .unwrap()
+        let mut found = findings(case).into_iter();
+        found.rfind(|it| it.kind == Kind::Failed).unwrap()
     };
     let found = told(&case);
     assert!(

@@ -94,15 +94,13 @@ fn lacking_trust(account: &Account, arn: &str, role: &Role, service: &str) -> Fi
         "Principal": {"Service": principal},
     });
     // UpdateAssumeRolePolicy replaces the document (IAM API Reference).
-    let mut document = role.trust.clone().unwrap_or_else(|| json!({}));
-    let before = match document.get("Statement") {
+    let before = match role.trust.as_ref().and_then(|it| it.get("Statement")) {
         Some(Value::Array(list)) => list.clone(),
         Some(one) => vec![one.clone()],
         None => Vec::new(),
     };
     let statements: Vec<Value> = before.into_iter().chain([statement]).collect();
-    document["Version"] = json!("2012-10-17");
-    document["Statement"] = json!(statements);
+    let document = json!({"Version": "2012-10-17", "Statement": statements});
     let name = arn.rsplit('/').next().unwrap_or(arn);
     Finding::new(
         Kind::RoleLacksTrust,
