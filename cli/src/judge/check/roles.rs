@@ -82,12 +82,7 @@ fn without_trust(account: &Account, deployment: &Deployment) -> Vec<Finding> {
 
 fn lacking_trust(account: &Account, arn: &str, role: &Role, service: &str) -> Finding {
     let users = parts::users(account, arn);
-    let is_china = arn.starts_with("arn:aws-cn:") && service == "lambda";
-    let principal = match is_china {
-        // IAM User Guide, "AWS service principals": most have no suffix of the partition there.
-        true => format!("{service}.amazonaws.com.cn"),
-        false => format!("{service}.amazonaws.com"),
-    };
+    let principal = format!("{service}.amazonaws.com");
     let statement = json!({
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
