@@ -6,6 +6,7 @@ mod events;
 mod executions;
 mod functions;
 mod groups;
+mod identity;
 mod metrics;
 mod network;
 mod pages;
@@ -31,14 +32,15 @@ pub(crate) use groups::MAX_IDS;
 pub(crate) use network::Removal;
 
 use crate::settings::AwsSettings;
+use identity::Origin;
 
 /// AWS in one Region, with one identity. Clones share their clients and their count of calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
-    /// The AWS profile of the command line.
-    profile: Option<String>,
+    /// Where the credentials come from.
+    origin: Origin,
     autoscaling: aws_sdk_autoscaling::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     ec2: aws_sdk_ec2::Client,
@@ -64,8 +66,10 @@ impl Aws {
     /// Nothing is called.
     ///
     /// # Errors
-    /// Returns [`Error::NoRegion`] or [`Error::NotARegion`].
+    /// Returns an error if the AWS profile or the Region is not there or cannot be one.
     pub(crate) async fn connect(settings: &AwsSettings) -> Result<Self, Error> {
+        // First: an AWS profile that does not exist has no Region either.
+        let origin = Origin::read(settings.profile.as_deref()).await?;
         let mut loader = sdk::settings(aws_config::defaults(BehaviorVersion::latest()))
             .http_client(sdk::http_client());
         if let Some(profile) = &settings.profile {
@@ -77,7 +81,9 @@ impl Aws {
         let mut config = loader.load().await;
         let region = config.region().map(ToString::to_string);
         let region = region.filter(|region| !region.is_empty());
-        let region = region.ok_or(Error::NoRegion)?;
+        let region = region.ok_or_else(|| Error::NoRegion {
+            profile: origin.profile().map(str::to_owned),
+        })?;
         if !is_host_label(&region) {
             return Err(Error::NotARegion { region });
         }
@@ -112,7 +118,7 @@ impl Aws {
             sfn: aws_sdk_sfn::Client::new(&config),
             config,
             region,
-            profile: settings.profile.clone(),
+            origin,
             calls: Arc::default(),
         })
     }
@@ -145,9 +151,7 @@ impl Aws {
                 info!(action, "AWS answered");
                 Ok(answer)
             }
-            Err(error) => {
-                Err(Error::of(action, &self.region, &error).with_profile(self.profile.as_deref()))
-            }
+            Err(error) => Err(Error::of(action, &self.region, &self.origin, &error)),
         }
     }
 

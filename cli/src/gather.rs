@@ -57,6 +57,7 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
         instance,
         seen,
         execution,
+        ..
     } = known;
     let mut case = Case::new(now(), deployment, instance, seen);
     let of_tag = case
@@ -87,13 +88,17 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
     if let Some(group) = group {
         let (groups, hooks) = tokio::join!(
             aws.groups(Some(std::slice::from_ref(&group))),
-            aws.launch_hooks(&group)
+            aws.hooks(&group)
         );
         case.group = groups?.pop();
         // A group that is gone has no hooks, and asking for them is an error.
-        match case.group.is_some() {
-            true => case.hooks = hooks?,
-            false => case.gone_group = Some(group),
+        match &mut case.group {
+            Some(found) => {
+                let hooks = hooks?;
+                found.ending_hooks = hooks.ending;
+                case.hooks = hooks.launch;
+            }
+            None => case.gone_group = Some(group),
         }
         case.in_pool = in_pool(aws, &case).await?;
     }

@@ -28,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) seen: Option<SeenInstance>,
     /// The execution that was asked about.
     pub(crate) execution: Option<Execution>,
+    /// The other instances that have, or had, the name or the address that was asked about.
+    pub(crate) namesakes: Vec<SeenInstance>,
 }
 
 /// The group of this name.
@@ -50,6 +52,10 @@ pub(crate) async fn group(aws: &Aws, name: &str) -> Result<Group> {
 /// # Errors
 /// Returns [`Error::NotFound`] if it names nothing, or an execution of another state machine.
 pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> Result<Subject> {
+    let what = match named_by_arn(&deployment.machine, what) {
+        Some(named) => named?,
+        None => what,
+    };
     if let Ok(instance) = what.parse::<InstanceId>() {
         let seen = aws
             .instances("instance-id", &[instance.to_string()])
@@ -91,8 +97,14 @@ pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> R
         let mut seen = aws.instances(filter, &[what.to_owned()]).await?;
         // The newest: a name is given again when a node is replaced.
         seen.sort_by_key(|seen| seen.instance.launched_at);
-        if let Some(seen) = seen.pop() {
-            return Ok(launch(seen.instance.id.clone(), Some(seen), None));
+        if let Some(newest) = seen.pop() {
+            seen.reverse();
+            return Ok(Subject::Launch(Box::new(Known {
+                instance: newest.instance.id.clone(),
+                seen: Some(newest),
+                execution: None,
+                namesakes: seen,
+            })));
         }
     }
     Err(not_found(aws, what))
@@ -124,6 +136,7 @@ fn launch(
         instance,
         seen,
         execution,
+        namesakes: Vec::new(),
     }))
 }
 
@@ -138,6 +151,41 @@ async fn of_execution(aws: &Aws, execution: Option<Execution>, what: &str) -> Re
         .await?
         .pop();
     Ok(launch(instance, seen, Some(execution)))
+}
+
+/// What an ARN names that is no execution's: an instance, an interface (Service Authorization Reference,
+/// "Resource types defined by Amazon EC2") or a group (the same of Amazon EC2 Auto Scaling). `None` for any
+/// other text.
+fn named_by_arn<'a>(machine: &StateMachine, what: &'a str) -> Option<Result<&'a str>> {
+    let parts: Vec<&str> = what.splitn(6, ':').collect();
+    let &["arn", _, service, region, account, resource] = parts.as_slice() else {
+        return None;
+    };
+    let name = match service {
+        "ec2" => resource
+            .strip_prefix("instance/")
+            .or_else(|| resource.strip_prefix("network-interface/"))?,
+        "autoscaling" => {
+            resource
+                .strip_prefix("autoScalingGroup:")?
+                .split_once(":autoScalingGroupName/")?
+                .1
+        }
+        _ => return None,
+    };
+    if (region, account) == (machine.region(), machine.account()) {
+        return Some(Ok(name));
+    }
+    Some(Err(Error::NotFound {
+        what: format!(
+            "{what} is in {region}, account {account}, and the deployment in {}, account {}",
+            machine.region(),
+            machine.account()
+        ),
+        remedy: format!(
+            "Choose the deployment there with --region {region} and --aws-profile, and with --stack if there are several."
+        ),
+    }))
 }
 
 /// Why the execution of an ARN is none of this state machine; `None` if it is one. The rest of what a
@@ -184,6 +232,33 @@ pub(crate) fn not_found(aws: &Aws, what: &str) -> Error {
 mod tests {
     use super::*;
     use crate::fixtures::MACHINE;
+
+    #[test]
+    fn arn_of_an_instance_an_interface_or_a_group_is_taken_by_its_name() {
+        let machine = StateMachine::read(MACHINE).unwrap();
+        let here = "us-west-2:123456789012";
+        for (arn, name) in [
+            (format!("arn:aws:ec2:{here}:instance/i-1"), "i-1"),
+            (
+                format!("arn:aws-cn:ec2:{here}:network-interface/eni-1"),
+                "eni-1",
+            ),
+            (
+                format!(
+                    "arn:aws:autoscaling:{here}:autoScalingGroup:5e4f:autoScalingGroupName/upf/a"
+                ),
+                "upf/a",
+            ),
+        ] {
+            assert_eq!(named_by_arn(&machine, &arn).unwrap().unwrap(), name);
+        }
+        for other in ["i-1", &machine.execution("x"), "arn:aws:ec2:x:y:vpc/vpc-1"] {
+            assert!(named_by_arn(&machine, other).is_none(), "{other}");
+        }
+        let elsewhere = "arn:aws:ec2:eu-west-1:123456789012:instance/i-1";
+        let error = named_by_arn(&machine, elsewhere).unwrap().unwrap_err();
+        assert!(error.remedy().contains("--region eu-west-1"), "{error}");
+    }
 
     #[test]
     fn execution_of_another_state_machine_is_refused_with_its_deployment() {

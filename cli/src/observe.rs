@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
 use crate::observed::fleet::Fleet;
-use crate::observed::group::{Activity, Group, Hook, Member};
+use crate::observed::group::{Activity, Group, Hooks, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, created_for};
 
 pub(crate) use throttled::throttled;
@@ -112,6 +112,13 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         entering_pools(aws, &groups, &instances, &interfaces)
     )?;
     launching_into_pools(&mut groups, &entering, &activities);
+    for group in &mut groups {
+        if let Some(hooks) = hooks.get(&group.name) {
+            group.ending_hooks.clone_from(&hooks.ending);
+        }
+    }
+    let hooks = hooks.into_iter();
+    let hooks = hooks.map(|(name, hooks)| (name, hooks.launch)).collect();
     let mut fleet = Fleet {
         now: now(),
         deployment,
@@ -336,11 +343,11 @@ pub(crate) async fn covers(
         .any(|seen| selectors().any(|it| it.covers(&group.name, &seen.instance.tags))))
 }
 
-async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Vec<Hook>>> {
+async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Hooks>> {
     let mut calls = JoinSet::new();
     for group in groups {
         let (aws, name) = (aws.clone(), group.name.clone());
-        calls.spawn(async move { Ok::<_, Error>((aws.launch_hooks(&name).await?, name)) });
+        calls.spawn(async move { Ok::<_, Error>((aws.hooks(&name).await?, name)) });
     }
     let mut hooks = BTreeMap::new();
     while let Some(done) = calls.join_next().await {

@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::observed::account::{Account, Concurrency, CouldNotLook};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
-use crate::observed::group::Hook;
+use crate::observed::group::Hooks;
 use crate::observed::role::SeenRole;
 use crate::observed::template::{Template, TemplateRef};
 
@@ -31,7 +31,13 @@ pub(crate) async fn account(aws: &Aws, account: &mut Account) -> Result<()> {
     let (hooks, templates) = tokio::join!(hooks(aws, account), templates(aws, account));
     let (hooks, hooks_denied) = hooks?;
     let (templates, templates_denied) = templates?;
-    account.hooks = hooks;
+    for group in &mut account.groups {
+        if let Some(hooks) = hooks.get(&group.name) {
+            group.ending_hooks.clone_from(&hooks.ending);
+        }
+    }
+    let hooks = hooks.into_iter();
+    account.hooks = hooks.map(|(name, hooks)| (name, hooks.launch)).collect();
     account.templates = templates;
     account.could_not_look.extend(hooks_denied);
     account.could_not_look.extend(templates_denied);
@@ -115,14 +121,14 @@ async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
 async fn hooks(
     aws: &Aws,
     account: &Account,
-) -> Result<(BTreeMap<String, Vec<Hook>>, Option<CouldNotLook>)> {
+) -> Result<(BTreeMap<String, Hooks>, Option<CouldNotLook>)> {
     let mut found = BTreeMap::new();
     let mut denied = None;
     for groups in account.groups.chunks(AT_ONCE) {
         let mut calls = JoinSet::new();
         for group in groups {
             let (aws, name) = (aws.clone(), group.name.clone());
-            calls.spawn(async move { (aws.launch_hooks(&name).await, name) });
+            calls.spawn(async move { (aws.hooks(&name).await, name) });
         }
         while let Some(done) = calls.join_next().await {
             let (answer, group) = done.map_err(Error::of_task)?;

@@ -8,7 +8,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use hookline_runtime::aws_errors::{self, AwsError, Failure};
 use hookline_runtime::payload::shorten;
 
+use super::identity::{Origin, known_words, with_sources};
 use crate::error::Code;
+use crate::judge::finding::quoted;
 
 /// The most characters of a text of AWS that an error shows.
 const MAX_DETAIL_CHARACTERS: usize = 600;
@@ -20,8 +22,27 @@ const CALLER: &str = "the identity that made the call (`hookline whoami` shows i
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// No Region is set anywhere.
-    #[error("no AWS Region is set")]
-    NoRegion,
+    #[error("no AWS Region is set{}", of_profile(profile.as_deref()))]
+    NoRegion {
+        /// The AWS profile that has none either.
+        profile: Option<String>,
+    },
+    /// The AWS profile that was chosen does not exist.
+    #[error("{setting} names the AWS profile {profile:?}, which does not exist")]
+    UnknownProfile {
+        /// Its name.
+        profile: String,
+        /// The option or the variable that names it.
+        setting: &'static str,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The AWS configuration files cannot be read.
+    #[error("the AWS configuration files cannot be read: {detail}")]
+    UnreadableProfiles {
+        /// Which file, where, and why.
+        detail: String,
+    },
     /// The Region cannot be one.
     #[error("{region:?} is not the name of an AWS Region")]
     NotARegion {
@@ -39,18 +60,32 @@ pub(crate) enum Error {
         detail: String,
     },
     /// There are no credentials. Nothing was called.
-    #[error("{action}: no AWS credentials: {detail}")]
+    #[error("{action}: no AWS credentials{}{}", of_origin(origin, *absence), of_detail(detail))]
     NoCredentials {
         /// The action as IAM names it.
         action: &'static str,
-        /// Why none of the places has them.
+        /// The setting that should have them.
+        origin: Origin,
+        /// How they are missing.
+        absence: Absence,
+        /// The SDK's words, where they say more.
         detail: String,
     },
+    /// The credentials were good, and are no more.
+    #[error("{action}: the credentials of {} have expired", origin.words())]
+    Expired {
+        /// The action as IAM names it.
+        action: &'static str,
+        /// The setting that has them.
+        origin: Origin,
+    },
     /// AWS does not accept the credentials.
-    #[error("{action}: AWS does not accept the credentials: {detail}")]
+    #[error("{action}: AWS does not accept the credentials of {}: {detail}", origin.words())]
     BadCredentials {
         /// The action as IAM names it.
         action: &'static str,
+        /// The setting that has them.
+        origin: Origin,
         /// The Region.
         region: String,
         /// AWS's code and message.
@@ -76,20 +111,91 @@ pub(crate) enum Error {
     },
 }
 
+/// How credentials are missing, by the SDK's kind of error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// No place has any.
+    Nowhere,
+    /// The setting is there, and cannot be right.
+    Wrong,
+    /// What should give them failed.
+    Failed,
+    /// What should give them did not answer in time.
+    Late,
+}
+
+impl Absence {
+    fn of(error: &CredentialsError) -> Self {
+        match error {
+            CredentialsError::CredentialsNotLoaded(_) => Self::Nowhere,
+            CredentialsError::InvalidConfiguration(_) => Self::Wrong,
+            CredentialsError::ProviderTimedOut(_) => Self::Late,
+            // `CredentialsError` may get more kinds.
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The AWS profile of a setting that nothing has, as the end of a sentence.
+fn of_profile(profile: Option<&str>) -> String {
+    profile.map_or_else(String::new, |profile| {
+        format!(", and the AWS profile {profile:?} has none")
+    })
+}
+
+/// What is wrong with the setting that should have credentials, as the end of a sentence.
+fn of_origin(origin: &Origin, absence: Absence) -> String {
+    let setting = origin.words();
+    match (origin, absence) {
+        (Origin::Elsewhere, Absence::Nowhere) => {
+            ": no AWS profile is chosen that has any, the environment has none, and this machine has no role".to_owned()
+        }
+        (Origin::EmptyProfile { .. }, _) | (_, Absence::Nowhere) => format!(": {setting} has none"),
+        (_, Absence::Wrong) if origin.needs_login() => {
+            format!(": they are those of {setting}, which only the AWS CLI can do")
+        }
+        (_, Absence::Wrong) => format!(": {setting} cannot be right"),
+        (_, Absence::Failed) => format!(": {setting} failed"),
+        (_, Absence::Late) => format!(": {setting} did not answer in time"),
+    }
+}
+
+/// The SDK's words, as the end of a sentence.
+fn of_detail(detail: &str) -> String {
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {detail}")
+    }
+}
+
 impl Error {
-    /// Classifies `error`, which a call of `action` in `region` returned.
+    /// Classifies `error`, which a call of `action` in `region` returned. `origin` is where its
+    /// credentials came from.
     pub(super) fn of<E>(
         action: &'static str,
         region: &str,
+        origin: &Origin,
         error: &SdkError<E, HttpResponse>,
     ) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        if let Some(detail) = no_credentials(error) {
+        let origin = origin.clone();
+        if let Some(cause) = credentials_error(error) {
+            let absence = Absence::of(cause);
+            // The SDK's list of the places, and its features, would tell an operator nothing more.
+            let is_told = absence == Absence::Nowhere || origin.needs_login();
+            let detail = if is_told {
+                String::new()
+            } else {
+                shorten(&with_sources(cause), MAX_DETAIL_CHARACTERS)
+            };
             return Self::NoCredentials {
                 action,
-                detail: shorten(&detail, MAX_DETAIL_CHARACTERS),
+                origin,
+                absence,
+                detail,
             };
         }
         let code = aws_errors::code(error).unwrap_or_default();
@@ -103,9 +209,10 @@ impl Error {
         match code {
             // IAM User Guide, "Troubleshoot access denied error messages" and the Common Errors of
             // the services. `AuthFailure` is EC2's.
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
+                Self::Expired { action, origin }
+            }
             "AuthFailure"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
             | "InvalidClientTokenId"
@@ -116,9 +223,9 @@ impl Error {
             | "NotAuthorized"
             | "RequestExpired"
             | "SignatureDoesNotMatch"
-            | "TokenRefreshRequired"
             | "UnrecognizedClientException" => Self::BadCredentials {
                 action,
+                origin,
                 region,
                 detail: detail(),
             },
@@ -134,14 +241,6 @@ impl Error {
         }
     }
 
-    /// Names the AWS profile that has no credentials.
-    pub(super) fn with_profile(mut self, profile: Option<&str>) -> Self {
-        if let (Self::NoCredentials { detail, .. }, Some(profile)) = (&mut self, profile) {
-            *detail = format!("AWS profile {profile:?}: {detail}");
-        }
-        self
-    }
-
     /// AWS answered `action` with less than it promises: `detail` says what is missing.
     pub(super) fn incomplete(action: &'static str, region: &str, detail: &str) -> Self {
         Self::Call {
@@ -153,9 +252,14 @@ impl Error {
     /// The action of the failed call, as IAM names it; `None` if nothing was called.
     pub(crate) fn action(&self) -> Option<&str> {
         match self {
-            Self::NoRegion | Self::NotARegion { .. } | Self::Function { .. } => None,
+            Self::NoRegion { .. }
+            | Self::UnknownProfile { .. }
+            | Self::UnreadableProfiles { .. }
+            | Self::NotARegion { .. }
+            | Self::Function { .. } => None,
             Self::RegionNotEnabled { action, .. }
             | Self::NoCredentials { action, .. }
+            | Self::Expired { action, .. }
             | Self::BadCredentials { action, .. } => Some(action),
             Self::Call { error, .. } => Some(error.action),
         }
@@ -164,10 +268,14 @@ impl Error {
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> Code {
         match self {
-            Self::NoRegion | Self::NotARegion { .. } | Self::RegionNotEnabled { .. } => {
+            Self::NoRegion { .. } | Self::NotARegion { .. } | Self::RegionNotEnabled { .. } => {
                 Code::Region
             }
-            Self::NoCredentials { .. } | Self::BadCredentials { .. } => Code::Credentials,
+            Self::UnknownProfile { .. }
+            | Self::UnreadableProfiles { .. }
+            | Self::NoCredentials { .. }
+            | Self::Expired { .. }
+            | Self::BadCredentials { .. } => Code::Credentials,
             Self::Function { error, .. } => match error.as_str() {
                 "Hookline.AccessDenied" => Code::AccessDenied,
                 "Hookline.Throttled" => Code::Throttled,
@@ -187,15 +295,25 @@ impl Error {
     /// What to do about it.
     pub(crate) fn remedy(&self) -> String {
         match self {
-            Self::NoRegion => "Give --region, or set AWS_REGION or the Region of the AWS profile.".to_owned(),
+            Self::NoRegion { profile: None } => {
+                "Give --region, or set AWS_REGION or the Region of the AWS profile.".to_owned()
+            }
+            Self::NoRegion { profile: Some(profile) } => format!(
+                "Give --region, or set AWS_REGION, or set the profile's: aws configure set region us-west-2 --profile {}",
+                quoted(profile)
+            ),
+            Self::UnknownProfile { setting, known, .. } => {
+                format!("Correct {setting}. {}", known_words(known))
+            }
+            Self::UnreadableProfiles { .. } => "Correct the file that AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE \
+                 names: by default ~/.aws/config and ~/.aws/credentials."
+                .to_owned(),
             Self::NotARegion { .. } => "Give a name such as us-west-2.".to_owned(),
             Self::RegionNotEnabled { .. } => {
                 "Choose another Region with --region, or enable this one for the account.".to_owned()
             }
-            Self::NoCredentials { .. } => "Give an AWS profile that has credentials with --aws-profile, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY. With IAM Identity Center, first run `aws sso login` and \
-                 `eval \"$(aws configure export-credentials --format env)\"`."
-                .to_owned(),
+            Self::NoCredentials { origin, .. } => origin.remedy_of_absence(),
+            Self::Expired { origin, .. } => origin.remedy_of_expiry(),
             Self::BadCredentials { region, .. } => format!(
                 "Renew the credentials or choose others with --aws-profile. Check the clock of this machine. If the \
                  credentials are good, Region {region} may not be enabled for the account."
@@ -237,24 +355,15 @@ impl Error {
     }
 }
 
-/// Why there are no credentials. Returns `None` if the call failed for another reason.
-fn no_credentials<E>(error: &SdkError<E, HttpResponse>) -> Option<String>
+/// The error of the credentials behind a failed call. Returns `None` if it failed otherwise.
+fn credentials_error<E>(error: &SdkError<E, HttpResponse>) -> Option<&CredentialsError>
 where
     E: std::error::Error + 'static,
 {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if error.is::<CredentialsError>() {
-            let mut texts = vec![error.to_string()];
-            let mut next = error.source();
-            while let Some(source) = next {
-                texts.push(source.to_string());
-                next = source.source();
-            }
-            // The SDK's list of places has a line for each.
-            let text = texts.join(": ");
-            let words: Vec<_> = text.split_whitespace().collect();
-            return Some(words.join(" "));
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         cause = error.source();
     }

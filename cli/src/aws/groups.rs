@@ -13,7 +13,7 @@ use hookline_runtime::aws_errors;
 
 use super::pages::back_to;
 use super::{Aws, Error};
-use crate::observed::group::{Activity, Group, Hook, LAUNCH, Launches, Member, Override};
+use crate::observed::group::{Activity, Group, Hooks, LAUNCH, Launches, Member, Override};
 use crate::observed::template::TemplateRef;
 
 /// The most groups, and the most activities, of a page (Auto Scaling API Reference).
@@ -91,18 +91,24 @@ impl Aws {
         Ok(found)
     }
 
-    /// The hooks of a group that its launches wait at (DescribeLifecycleHooks).
+    /// The hooks of a group (DescribeLifecycleHooks).
     ///
     /// # Errors
     /// Returns why the call failed.
-    pub(crate) async fn launch_hooks(&self, group: &str) -> Result<Vec<Hook>, Error> {
+    pub(crate) async fn hooks(&self, group: &str) -> Result<Hooks, Error> {
         let call = self
             .autoscaling
             .describe_lifecycle_hooks()
             .auto_scaling_group_name(group);
         let answer = self.answer("autoscaling:DescribeLifecycleHooks", call.send().await)?;
-        let hooks = answer.lifecycle_hooks().iter();
-        Ok(hooks.filter_map(launch_hook).collect())
+        let hooks = answer.lifecycle_hooks();
+        let ending = hooks.iter().filter(|hook| launch_hook(hook).is_none());
+        Ok(Hooks {
+            ending: ending
+                .filter_map(|hook| hook.lifecycle_hook_name().map(str::to_owned))
+                .collect(),
+            launch: hooks.iter().filter_map(launch_hook).collect(),
+        })
     }
 
     /// Suspends the process Launch of a group (SuspendProcesses). It may be suspended before.
@@ -261,6 +267,7 @@ fn group(group: AutoScalingGroup) -> Option<Group> {
         launches,
         has_warm_pool: group.warm_pool_configuration.is_some(),
         into_pool: Vec::new(),
+        ending_hooks: Vec::new(),
     })
 }
 

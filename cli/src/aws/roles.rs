@@ -86,7 +86,11 @@ impl Aws {
 }
 
 fn role(detail: RoleDetail, managed: &BTreeMap<String, Value>) -> Role {
-    let mut role = Role::default();
+    let trust = detail.assume_role_policy_document.as_deref();
+    let mut role = Role {
+        trust: trust.and_then(document),
+        ..Role::default()
+    };
     for inline in detail.role_policy_list.unwrap_or_default() {
         match inline.policy_document.as_deref().and_then(document) {
             Some(document) => role.policies.push(document),
@@ -158,6 +162,7 @@ mod tests {
         };
         let boundary = AttachedPermissionsBoundary::builder();
         let detail = RoleDetail::builder()
+            .assume_role_policy_document(ENCODED)
             .role_policy_list(inline("inline", ENCODED))
             .role_policy_list(inline("cut off", "%7B"))
             .attached_managed_policies(attached("arn:own"))
@@ -167,6 +172,7 @@ mod tests {
         let role = role(detail, &managed);
         assert_eq!(role.policies, [read.clone(), read.clone()]);
         assert_eq!(role.unknown, ["cut off", "arn:of-aws"]);
-        assert_eq!(role.boundary, Some(read));
+        assert_eq!(role.boundary.as_ref(), Some(&read));
+        assert_eq!(role.trust, Some(read));
     }
 }

@@ -10,17 +10,18 @@ use crate::judge::causes;
 use crate::judge::ended::{self, EndedNode};
 use crate::judge::launches::waiting_without_execution;
 use crate::judge::replay::{Replay, must_know_running};
-use crate::judge::story::{self, Step};
+use crate::judge::story::{self, Failure, Step};
 use crate::judge::trouble;
 use crate::judge::words::{ago, clock, duration};
-use crate::judge::{Finding, Remedy, interfaces};
+use crate::judge::{Finding, Remedy, hooks, interfaces};
 use crate::locate::{self, Known, Subject};
 use crate::observe;
 use crate::observed::case::Case;
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::Execution;
 use crate::observed::fleet::Fleet;
-use crate::observed::group::Group;
+use crate::observed::group::{Group, Hook};
+use crate::observed::network::SeenInstance;
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
 use crate::settings::AwsSettings;
 
@@ -58,6 +59,9 @@ struct Launch {
     /// Auto Scaling's state of it; null if the group does not have it.
     lifecycle_state: Option<String>,
     executions: Vec<OfExecution>,
+    /// The other instances that have, or had, the name or the address that was asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    namesakes: Vec<Namesake>,
     /// What the first of the executions did.
     story: Vec<Step>,
     findings: Vec<Finding>,
@@ -65,6 +69,27 @@ struct Launch {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndedNode>,
     replay: Replay,
+}
+
+/// An instance of the same name or address.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Namesake {
+    instance: String,
+    /// EC2's state of it.
+    state: String,
+    /// In seconds since the epoch.
+    launched_at: i64,
+}
+
+impl Namesake {
+    fn of(seen: &SeenInstance) -> Self {
+        Self {
+            instance: seen.instance.id.to_string(),
+            state: seen.instance.state.clone(),
+            launched_at: seen.instance.launched_at,
+        }
+    }
 }
 
 /// An execution.
@@ -90,11 +115,15 @@ pub(super) async fn run(
     let (aws, deployment) = discover::connect(settings, stack).await?;
     let explanation = match locate::subject(&aws, &deployment, what).await? {
         Subject::Launch(known) => {
+            let namesakes = known.namesakes.iter().map(Namesake::of).collect();
             let case = case(&aws, deployment, *known).await?;
             Explanation {
                 at: case.now,
                 group: None,
-                launch: Some(Launch::of(&case)),
+                launch: Some(Launch {
+                    namesakes,
+                    ..Launch::of(&case)
+                }),
             }
         }
         Subject::Group(name) => {
@@ -107,9 +136,13 @@ pub(super) async fn run(
                 }
                 None => None,
             };
+            let uncovered = match group {
+                Some(_) => Vec::new(),
+                None => aws.hooks(&name).await?.launch,
+            };
             Explanation {
                 at: fleet.now,
-                group: Some(GroupFindings::of(&fleet, group, &name)),
+                group: Some(GroupFindings::of(&fleet, group, &name, &uncovered)),
                 launch,
             }
         }
@@ -125,6 +158,7 @@ async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Result<Case> {
         instance: known.instance.clone(),
         seen: known.seen.clone(),
         execution: known.execution.clone(),
+        namesakes: Vec::new(),
     };
     let mut case = gather::case(aws, deployment, known).await?;
     if must_know_running(&case) && gather::finds_running(aws, &mut case).await? {
@@ -158,6 +192,7 @@ fn telling(fleet: &Fleet, group: &Group) -> Option<Known> {
             seen: fleet.instances.get(&instance).cloned(),
             instance,
             execution: Some(failed.clone()),
+            namesakes: Vec::new(),
         });
     }
     let lacking = interfaces::lacking(fleet, group);
@@ -169,14 +204,16 @@ fn telling(fleet: &Fleet, group: &Group) -> Option<Known> {
         instance: instance.clone(),
         seen: fleet.instances.get(instance).cloned(),
         execution: None,
+        namesakes: Vec::new(),
     })
 }
 
 impl GroupFindings {
-    fn of(fleet: &Fleet, group: Option<&Group>, name: &str) -> Self {
+    /// `uncovered`: the launch hooks of a group that no profile covers.
+    fn of(fleet: &Fleet, group: Option<&Group>, name: &str, uncovered: &[Hook]) -> Self {
         let mut findings = match group {
             Some(group) => trouble::of_group(fleet, group),
-            None => vec![not_covered(name)],
+            None => hooks::of_uncovered(&fleet.deployment, name, uncovered),
         };
         for finding in &mut findings {
             // The explanation is here.
@@ -191,14 +228,6 @@ impl GroupFindings {
     }
 }
 
-fn not_covered(name: &str) -> Finding {
-    Finding::new(
-        crate::judge::Kind::NoRule,
-        format!("No profile of the deployment covers the group {name}, and no rule names it."),
-    )
-    .say("Add the group to a profile's selector, and deploy.")
-}
-
 impl Launch {
     fn of(case: &Case) -> Self {
         let executions = case.executions.iter();
@@ -211,6 +240,7 @@ impl Launch {
             instance_state: case.seen.as_ref().map(|seen| seen.instance.state.clone()),
             lifecycle_state: case.lifecycle_state().map(str::to_owned),
             executions: executions.map(OfExecution::of).collect(),
+            namesakes: Vec::new(),
             story: story::steps(&case.history),
             findings: causes::findings(case),
             ended: ended::node(case),
@@ -275,27 +305,26 @@ impl Launch {
         );
         let execution = match self.executions.first() {
             None => "none is found".to_owned(),
-            Some(first) => {
-                let error = first.error.as_ref().map(|error| format!(": {error}"));
-                let at = first.stopped.unwrap_or(first.started) / 1_000;
-                format!(
-                    "{}{}, {}",
-                    first.status,
-                    error.unwrap_or_default(),
-                    ago(at, now)
-                )
-            }
+            Some(first) => first.words(now),
         };
-        page.table(
-            LABEL,
-            &[
-                ("Launch", &self.instance),
-                ("Node", &place),
-                ("State", &state),
-                ("Profile", &text(&self.profile)),
-                ("Execution", &execution),
-            ],
-        );
+        let profile = text(&self.profile);
+        let failed = self.what_failed();
+        let mut rows = vec![
+            ("Launch", self.instance.as_str()),
+            ("Node", &place),
+            ("State", &state),
+            ("Profile", &profile),
+            ("Execution", &execution),
+        ];
+        let others: Vec<String> = self
+            .executions
+            .iter()
+            .skip(1)
+            .map(|it| it.words(now))
+            .collect();
+        rows.extend(others.iter().map(|other| ("Also", other.as_str())));
+        rows.extend(failed.as_ref().map(|(label, text)| (*label, text.as_str())));
+        page.table(LABEL, &rows);
         for (n, execution) in self.executions.iter().enumerate() {
             let label = match n {
                 0 => "ARN".to_owned(),
@@ -303,6 +332,7 @@ impl Launch {
             };
             page.id(LABEL, &label, &execution.arn);
         }
+        self.write_namesakes(page, now);
         page.blank();
         if !self.story.is_empty() {
             page.paragraph(&[(LABEL, "Story")]);
@@ -350,6 +380,64 @@ impl Launch {
         if let Some(command) = &self.replay.command {
             page.remedy(command);
         }
+    }
+}
+
+impl OfExecution {
+    fn is_running(&self) -> bool {
+        // A redriven one that waits for its place is listed so too.
+        matches!(self.status.as_str(), "RUNNING" | "PENDING_REDRIVE")
+    }
+
+    /// How it stands, as `FAILED: Hookline.SubnetsFull, 3 min ago`.
+    fn words(&self, now: i64) -> String {
+        let error = self.error.as_ref().map(|error| format!(": {error}"));
+        let at = self.stopped.unwrap_or(self.started) / 1_000;
+        format!(
+            "{}{}, {}",
+            self.status,
+            error.unwrap_or_default(),
+            ago(at, now)
+        )
+    }
+}
+
+impl Launch {
+    /// What failed in the execution, with its label: all so far in one that runs; else the first error, where
+    /// that is not the one that the execution ended with.
+    fn what_failed(&self) -> Option<(&'static str, String)> {
+        let execution = self.executions.first()?;
+        let failures = story::failures(&self.story);
+        let words = |(state, failure): &(&str, &Failure)| {
+            let times = match failure.times {
+                1 => String::new(),
+                times => format!(" ({times} times)"),
+            };
+            format!("{} in {state}{times}", failure.error)
+        };
+        if execution.is_running() {
+            let all: Vec<String> = failures.iter().map(words).collect();
+            return (!all.is_empty()).then(|| ("Failed so far", all.join(", ")));
+        }
+        let first = failures.first()?;
+        let is_told = execution.error.as_ref() == Some(&first.1.error);
+        (!is_told).then(|| ("First error", words(first)))
+    }
+
+    /// The other instances of the name that was asked about.
+    fn write_namesakes(&self, page: &mut Page, now: i64) {
+        let Some(first) = self.namesakes.first() else {
+            return;
+        };
+        page.paragraph(&[(
+            LABEL,
+            "The newest instance of this name or address is explained. Others that have it:",
+        )]);
+        for other in &self.namesakes {
+            let launched = format!("{}, launched {}", other.state, ago(other.launched_at, now));
+            page.indented(&[(STRONG, &other.instance), (LABEL, &launched)]);
+        }
+        page.remedy(&Remedy::run(["hookline", "explain", &first.instance]));
     }
 }
 

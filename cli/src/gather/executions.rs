@@ -28,7 +28,8 @@ pub(super) enum Search {
     AllRunning,
 }
 
-/// Finds the executions for an instance: the one that was asked about, then the newest first.
+/// Finds the executions for an instance: the one that was asked about, then those that run, then the newest
+/// first.
 pub(super) async fn find(
     aws: &Aws,
     case: &mut Case,
@@ -90,7 +91,7 @@ pub(super) async fn find(
         add_running(aws, case).await?;
     }
     let found = &mut case.executions;
-    found.sort_by_key(|execution| std::cmp::Reverse(execution.started));
+    found.sort_by_key(in_order);
     if let Some(asked) = asked {
         found.retain(|execution| execution.arn != asked.arn);
         found.insert(0, asked);
@@ -117,6 +118,12 @@ pub(super) async fn add_running(aws: &Aws, case: &mut Case) -> Result<bool> {
     Ok(found_any)
 }
 
+/// One that runs holds the hook, though a newer one, as of an event that came twice, may have ended.
+fn in_order(execution: &Execution) -> (bool, std::cmp::Reverse<i64>) {
+    let ended = !execution.is_running();
+    (ended, std::cmp::Reverse(execution.started))
+}
+
 /// The ARN of the execution that the instance tells by its tag.
 fn told(case: &Case) -> Option<String> {
     let name = case.seen.as_ref()?.instance.tags.get(own::EXECUTION)?;
@@ -136,6 +143,21 @@ mod tests {
     use super::*;
     use crate::fixtures::{NOW, case, fleet, id};
     use crate::observed::group::Activity;
+
+    #[test]
+    fn execution_that_runs_comes_before_newer_ones_that_ended() {
+        let fleet = fleet()
+            .with_execution(1, "RUNNING", None)
+            .with_execution(2, "FAILED", Some("Hookline.SubnetsFull"))
+            .with_execution(3, "SUCCEEDED", None);
+        let mut found = fleet.described;
+        for (execution, started) in found.iter_mut().zip([1, 3, 2]) {
+            execution.started = started;
+        }
+        found.sort_by_key(in_order);
+        let order: Vec<_> = found.iter().map(|it| it.started).collect();
+        assert_eq!(order, [1, 3, 2]);
+    }
 
     #[test]
     fn instance_tells_its_execution_by_a_name() {

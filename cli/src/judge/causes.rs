@@ -317,20 +317,7 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
         Some(execution) => finding.shown_by(format!("Its newest execution ended as {}.", execution.error())),
     };
-    let mut finding = finding;
-    for (words, attachment) in wired::on_others(case, &missing) {
-        finding = finding
-            .shown_by(words)
-            .say("Detach it there, if no pod of that node uses it:")
-            .run([
-                "aws",
-                "ec2",
-                "detach-network-interface",
-                "--attachment-id",
-                &attachment,
-            ]);
-    }
-    let finding = finding
+    let finding = with_those_on_others(finding, case, &missing)
         .say("Adopt it: it gets an execution, and stays in service whatever becomes of that (docs/operations/adopt.md).")
         .run(["hookline", "adopt", case.instance.as_str(), "--yes"]);
     Some(
@@ -345,6 +332,24 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
                 "--no-should-decrement-desired-capacity",
             ]),
     )
+}
+
+/// The finding with each interface of these networks that was created for the instance and is on another
+/// one, and the command that detaches it there.
+fn with_those_on_others(finding: Finding, case: &Case, networks: &[&str]) -> Finding {
+    let others = wired::on_others(case, networks).into_iter();
+    others.fold(finding, |finding, (words, attachment)| {
+        finding
+            .shown_by(words)
+            .say("Detach it there, if no pod of that node uses it:")
+            .run([
+                "aws",
+                "ec2",
+                "detach-network-interface",
+                "--attachment-id",
+                &attachment,
+            ])
+    })
 }
 
 /// An error that nothing that was observed explains: in its own words.
@@ -376,10 +381,16 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
             message(execution.cause.as_deref().unwrap_or_default()),
         ),
     };
-    let unseen = unseen(error, &cause, found);
+    let missing = case.networks_without_interface();
     let finding = Finding::new(Kind::Failed, format!("The execution failed with {error}."))
-        .shown_by(cause.as_str())
-        .shown_by(unseen);
+        .shown_by(cause.as_str());
+    let told = finding.evidence.len();
+    let finding = with_those_on_others(finding, case, &missing);
+    // Of an interface that is on another instance, the function says only that it is not as it should be.
+    let finding = match finding.evidence.len() > told {
+        true => finding,
+        false => finding.shown_by(unseen(error, &cause, found)),
+    };
     let finding = match cause.contains(LIMIT_EXCEEDED) {
         true => finding
             .say("Delete interfaces that nobody needs, or ask for a higher quota. What it is:")

@@ -192,6 +192,9 @@ fn explained(finding: Finding) -> Finding {
         Kind::RoleLacksPermission => {
             "AWS denies the call, so launches are abandoned, or wait until their hook ends."
         }
+        Kind::RoleLacksTrust => {
+            "The service cannot use the role, so a launch starts no execution, or its execution fails."
+        }
         Kind::ReconcileDiffers => {
             "A launch that reconcile starts gets another profile than one that its event starts."
         }

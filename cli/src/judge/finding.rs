@@ -112,6 +112,8 @@ pub(crate) enum Kind {
     RoleMissing,
     /// The policies of a role do not allow a call that it is for.
     RoleLacksPermission,
+    /// The trust policy of a role does not let the service assume it that uses it.
+    RoleLacksTrust,
     /// An observation failed.
     CouldNotLook,
 }
@@ -255,7 +257,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 52] = [
+    const ALL: [Kind; 53] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -307,6 +309,7 @@ mod tests {
         Kind::VersionsDiffer,
         Kind::RoleMissing,
         Kind::RoleLacksPermission,
+        Kind::RoleLacksTrust,
         Kind::CouldNotLook,
     ];
 

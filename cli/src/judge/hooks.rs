@@ -1,7 +1,7 @@
 //! The hooks of a group, beside what its profiles need: what the domain finds, in words.
 
 use hookline_domain::ids::InstanceId;
-use hookline_domain::profile::Profile;
+use hookline_domain::profile::{Profile, Selector};
 use hookline_domain::reconcile::hooks::{
     ExpectedHooks, HookProblem, MIN_HEARTBEAT, UnsafeHook, hook_problems,
 };
@@ -89,6 +89,19 @@ fn missing(group: &Group, profile: &Profile, put: Remedy) -> Finding {
     )
     .of_group(&group.name)
     .shown_by(format!("The profile {} expects this hook.", profile.name));
+    if group.ending_hooks.contains(hook) {
+        finding = finding.shown_by(format!(
+            "The group has a hook {hook} for instances that terminate. A hook is for one transition: no launch waits at it."
+        ));
+        if profile.hook.complete {
+            finding = finding
+                .say(
+                    "Names of hooks are unique in a group, so delete that hook first. Instances that wait at it then go on \
+                     terminating. If somebody needs it, put it again by another name.",
+                )
+                .run(delete(&group.name, hook));
+        }
+    }
     match profile.hook.complete {
         true => finding.remedy.push(put),
         false => finding = finding.say("The hook's owner must put it on the group again."),
@@ -145,10 +158,7 @@ fn of_nobody(group: &Group, hook: &Hook, wired: &[&InstanceId]) -> Finding {
              and then {}.{waiting}",
             hook.name,
             hook.heartbeat_seconds,
-            match hook.default_result.as_str() {
-                "CONTINUE" => "goes on",
-                _ => "is abandoned",
-            }
+            end_of(hook)
         ),
     )
     .of_group(&group.name)
@@ -180,15 +190,70 @@ fn of_nobody(group: &Group, hook: &Hook, wired: &[&InstanceId]) -> Finding {
             finding.say("Then:")
         }
     };
-    finding.run([
+    finding.run(delete(&group.name, &hook.name))
+}
+
+/// The command that deletes a hook.
+fn delete<'a>(group: &'a str, hook: &'a str) -> [&'a str; 7] {
+    [
         "aws",
         "autoscaling",
         "delete-lifecycle-hook",
         "--auto-scaling-group-name",
-        &group.name,
+        group,
         "--lifecycle-hook-name",
-        &hook.name,
-    ])
+        hook,
+    ]
+}
+
+/// What is wrong with a group that no profile covers: its launches may wait at a hook that nobody
+/// completes. `hooks` are its launch hooks, if there is such a group.
+pub(crate) fn of_uncovered(deployment: &Deployment, group: &str, hooks: &[Hook]) -> Vec<Finding> {
+    let active: Vec<&Profile> = deployment.active().map(|input| &input.profile).collect();
+    let of_profile = |hook: &Hook| active.iter().find(|it| it.hook.name == hook.name).copied();
+    let found: Vec<Finding> = hooks
+        .iter()
+        .filter_map(|hook| Some((hook, of_profile(hook)?)))
+        .map(|(hook, profile)| {
+            let place = match &profile.selector {
+                Selector::AutoScalingGroupNames(_) => "autoScalingGroupNames of the selector",
+                Selector::Tag(_) | Selector::Tags(_) => "the tags of the selector",
+            };
+            Finding::new(
+                Kind::NoRule,
+                format!(
+                    "No profile of the deployment covers the group {group}, and the group has the launch hook {} of the \
+                     profile {}: nobody answers it. Each launch waits {} s there, and then {}.",
+                    hook.name,
+                    profile.name,
+                    hook.heartbeat_seconds,
+                    end_of(hook)
+                ),
+            )
+            .say(format!(
+                "If its nodes need interfaces, make {place} of the profile {} cover the group, and deploy.",
+                profile.name
+            ))
+            .say("If they need none, delete the hook. That abandons the launches that wait at it:")
+            .run(delete(group, &hook.name))
+        })
+        .collect();
+    if !found.is_empty() {
+        return found;
+    }
+    let finding = Finding::new(
+        Kind::NoRule,
+        format!("No profile of the deployment covers the group {group}, and no rule names it."),
+    );
+    vec![finding.say("Add the group to a profile's selector, and deploy.")]
+}
+
+/// How a launch ends that nobody completes.
+fn end_of(hook: &Hook) -> &'static str {
+    match hook.default_result.as_str() {
+        "CONTINUE" => "goes on",
+        _ => "is abandoned",
+    }
 }
 
 /// The command that completes the lifecycle action of an instance at a hook.
@@ -388,6 +453,66 @@ mod tests {
             kinds(&[hook("drain", "ABANDON", 300)], true),
             [Kind::HookMissing, Kind::HookOfNobody]
         );
+    }
+
+    #[test]
+    fn hook_for_terminations_is_no_launch_hook_and_is_replaced_by_one() {
+        let group = Group {
+            name: "upf".to_owned(),
+            ending_hooks: vec!["hookline-launch".to_owned()],
+            ..Group::default()
+        };
+        let deployment = crate::fixtures::deployment();
+        let lines = |complete: bool| {
+            let profile = profile(complete);
+            let expected = ExpectedHooks::default();
+            let found = findings(&group, &[], &[&profile], Some(&deployment), &expected, &[]);
+            assert_eq!(found[0].kind, Kind::HookMissing);
+            assert!(
+                found[0].evidence[1].contains("for instances that terminate"),
+                "{found:#?}"
+            );
+            let commands = found[0].remedy.iter().filter_map(|remedy| match remedy {
+                Remedy::Run(words) => Some(command_line(words)),
+                _ => None,
+            });
+            commands.collect::<Vec<_>>()
+        };
+        let group = "--auto-scaling-group-name upf --lifecycle-hook-name hookline-launch";
+        assert_eq!(
+            lines(true),
+            [
+                format!("aws autoscaling delete-lifecycle-hook {group}"),
+                format!(
+                    "aws autoscaling put-lifecycle-hook {group} --lifecycle-transition autoscaling:EC2_INSTANCE_LAUNCHING \
+                     --heartbeat-timeout 1800 --default-result ABANDON"
+                ),
+            ]
+        );
+        // Its owner puts it.
+        assert!(lines(false).is_empty());
+    }
+
+    #[test]
+    fn group_that_no_profile_covers_is_told_of_the_hook_of_a_profile() {
+        let deployment = crate::fixtures::deployment();
+        let ours = hook("hookline-launch", "ABANDON", 1_800);
+        let found = of_uncovered(&deployment, "smf", &[ours, hook("drain", "CONTINUE", 60)]);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let problem = &found[0].problem;
+        assert!(
+            problem.contains("hook hookline-launch of the profile upf"),
+            "{problem}"
+        );
+        assert!(
+            problem.contains("waits 1800 s there, and then is abandoned"),
+            "{problem}"
+        );
+        assert!(
+            matches!(&found[0].remedy[2], Remedy::Run(words) if words[2] == "delete-lifecycle-hook")
+        );
+        let found = of_uncovered(&deployment, "smf", &[hook("drain", "CONTINUE", 60)]);
+        assert!(found[0].problem.contains("no rule names it"), "{found:#?}");
     }
 
     #[test]

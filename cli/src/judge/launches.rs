@@ -155,12 +155,15 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
         times => Finding::new(
             Kind::RepeatedFailures,
             format!(
-                "{}{times} launches were given up and replaced in {}, the last one {when}.",
+                "{}{times} launches were given up and replaced {}, the last one {when}.",
                 match fleet.all_activities {
                     true => "",
                     false => "At least ",
                 },
-                duration(fleet.now - oldest)
+                match ended(newest) - oldest {
+                    ..1 => "at once".to_owned(),
+                    seconds => format!("within {}", duration(seconds)),
+                }
             ),
         ),
     };

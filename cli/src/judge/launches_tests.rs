@@ -138,7 +138,7 @@ fn launches_that_are_given_up_again_and_again_are_a_loop_with_their_errors() {
     assert_eq!(found[0].kind, Kind::RepeatedFailures);
     assert_eq!(
         found[0].problem,
-        "2 launches were given up and replaced in 5 min, the last one 60 s ago."
+        "2 launches were given up and replaced within 4 min, the last one 60 s ago."
     );
     assert_eq!(
         found[0].evidence,

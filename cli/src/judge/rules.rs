@@ -1,5 +1,6 @@
 //! The rules that start executions, for the launches of one group at one hook.
 
+mod missing;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,6 +139,9 @@ fn no_rule(
             "No rule matches the launches of {group} at the hook {hook}, so they start no execution."
         ),
     );
+    if let Some(input) = input.filter(|it| missing::is_gone(deployment, it)) {
+        return missing::put_anew(finding, deployment, input);
+    }
     for rule in &deployment.rules {
         let differs = |field: &str, value: &str| {
             (rule.allows(field, value) == Some(false)).then(|| {

@@ -59,6 +59,15 @@ fn enabled_rule_with_a_target_is_enough() {
     assert_eq!(kinds(vec![disabled]), [Kind::RuleDisabled]);
 }
 
+/// The words of a finding's last command, as a shell reads them.
+fn last_command(found: &[Finding]) -> Vec<String> {
+    match found[0].remedy.last() {
+        Some(Remedy::Run(words)) => words.clone(),
+        Some(Remedy::Shell(words)) => shlex::split(&words.join(" ")).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A rule with the target that a remedy puts.
 fn with_targets(rule: Rule, targets: &Value) -> Rule {
     let template = targets[0]["InputTransformer"]["InputTemplate"].as_str();
@@ -78,9 +87,7 @@ fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule
     let other = rule("launch-smf", "smf", "hookline-launch", true);
     let found = found(vec![gone.clone(), other]);
     assert_eq!(found[0].kind, Kind::RuleWithoutTarget);
-    let Some(Remedy::Run(words)) = found[0].remedy.last() else {
-        panic!("{found:?}");
-    };
+    let words = last_command(&found);
     let targets: Value = serde_json::from_str(words.last().unwrap()).unwrap();
     assert_eq!(targets[0]["Arn"], MACHINE);
     assert_eq!(
@@ -133,9 +140,7 @@ fn rule_whose_target_is_an_old_state_machine_is_named_with_it_and_gets_the_right
     for says in ["rule launch-upf matches", "launch-node-of-before"] {
         assert!(found[0].problem.contains(says), "{found:#?}");
     }
-    let Some(Remedy::Run(words)) = found[0].remedy.last() else {
-        panic!("{found:?}");
-    };
+    let words = last_command(&found);
     let targets: Value = serde_json::from_str(words.last().unwrap()).unwrap();
     assert_eq!(targets[0]["Id"], "Old");
     assert_eq!(targets[0]["Arn"], MACHINE);
@@ -177,9 +182,7 @@ fn target_is_put_back_with_the_queue_and_the_retries_of_another_rule() {
         event_age: Some(1_800),
     });
     let put = |found: &[Finding]| {
-        let Some(Remedy::Run(words)) = found[0].remedy.last() else {
-            panic!("{found:?}");
-        };
+        let words = last_command(found);
         serde_json::from_str::<Value>(words.last().unwrap()).unwrap()
     };
     let with_sibling = found(vec![gone.clone(), other]);
@@ -411,4 +414,96 @@ fn pattern_that_somebody_changed_is_put_back_by_a_command() {
         "{line}"
     );
     assert_eq!(put(None), None);
+}
+
+/// The deployment after its rule was deleted: only reconcile has the profile.
+fn without_its_rule(change: impl FnOnce(&mut Rule)) -> Deployment {
+    let (_, mut rounds) = crate::fixtures::rules();
+    change(&mut rounds);
+    Deployment::of(crate::fixtures::deployment().machine, vec![rounds])
+}
+
+#[test]
+fn rule_that_is_gone_is_put_back_with_its_target() {
+    let queue = "arn:aws:sqs:us-west-2:123456789012:dead";
+    let deployment = without_its_rule(|rounds| {
+        rounds.targets[0].dead_letter_queue = Some(queue.to_owned());
+    });
+    let input = deployment.profiles.first().unwrap();
+    let found = findings(&deployment, "upf", "hookline-launch", Some(input));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].kind, Kind::NoRule);
+    let lines: Vec<String> = found[0]
+        .remedy
+        .iter()
+        .filter_map(|remedy| match remedy {
+            Remedy::Shell(words) => Some(words.join(" ")),
+            _ => None,
+        })
+        .collect();
+    let [put_rule, get_role, put_targets] = lines.as_slice() else {
+        panic!("{found:#?}");
+    };
+    // The stack knows the rule by its name, which only the stack has.
+    let name = "\"$(aws cloudformation list-stack-resources --stack-name hookline --query";
+    for line in [put_rule, put_targets] {
+        assert!(line.contains(name), "{line}");
+        assert!(line.contains("LaunchupfRule"), "{line}");
+    }
+    assert!(get_role.starts_with("aws iam get-role"), "{get_role}");
+    // What a shell makes of them, once the names are there.
+    let words = |line: &str| {
+        let (before, rest) = line.split_once("\"$(").unwrap();
+        let (_, after) = rest.split_once(")\"").unwrap();
+        shlex::split(&format!("{before}launch-upf{after}")).unwrap()
+    };
+    let rule = words(put_rule);
+    assert_eq!(rule[..4], ["aws", "events", "put-rule", "--name"]);
+    let targets: Value = serde_json::from_str(words(put_targets).last().unwrap()).unwrap();
+    assert_eq!(targets[0]["DeadLetterConfig"], json!({"Arn": queue}));
+    assert_eq!(
+        targets[0]["RetryPolicy"],
+        json!({"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 1_800})
+    );
+    let back = Rule {
+        name: rule[4].clone(),
+        enabled: rule[8] == "ENABLED",
+        pattern: serde_json::from_str(&rule[6]).unwrap(),
+        ..Rule::default()
+    };
+    let back = with_targets(back, &targets);
+    let (_, rounds) = crate::fixtures::rules();
+    let deployment = Deployment::of(deployment.machine, vec![back, rounds]);
+    let found = findings(
+        &deployment,
+        "upf",
+        "hookline-launch",
+        Some(&input_of(&deployment)),
+    );
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(deployment.of_rules.len(), 1);
+}
+
+fn input_of(deployment: &Deployment) -> ProfileInput {
+    deployment.profiles.first().cloned().unwrap()
+}
+
+#[test]
+fn rule_of_a_retired_profile_is_not_put_back() {
+    let deployment = without_its_rule(|rounds| {
+        let profile = crate::fixtures::profile();
+        let input =
+            json!({"stateMachineArn": MACHINE, "profiles": [], "retiredProfiles": [profile]});
+        rounds.targets[0].input = Some(input.to_string());
+    });
+    let found = findings(
+        &deployment,
+        "upf",
+        "hookline-launch",
+        Some(&input_of(&deployment)),
+    );
+    assert!(
+        found[0].remedy.iter().all(|it| matches!(it, Remedy::Do(_))),
+        "{found:#?}"
+    );
 }

@@ -3,6 +3,7 @@
 
 mod sentences;
 
+use hookline_domain::execution::completion::Release;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -69,12 +70,40 @@ pub(crate) fn steps(history: &[HistoryEvent]) -> Vec<Step> {
         }
     }
     let mut steps = together(steps);
+    let keeps = keeps_interfaces(history);
     for step in &mut steps {
-        if let Some(meaning) = ending(&step.state) {
+        let meaning = match step.state.as_str() {
+            "LaunchAbandoned" if keeps => Some(KEPT),
+            state => ending(state),
+        };
+        if let Some(meaning) = meaning {
             step.did = vec![meaning.to_owned()];
         }
     }
     steps
+}
+
+/// What `LaunchAbandoned` means where the release left interfaces on the instance.
+const KEPT: &str =
+    "the launch is given up, and the instance keeps the interfaces that are attached";
+
+/// Whether the release of the launch left interfaces on its instance.
+fn keeps_interfaces(history: &[HistoryEvent]) -> bool {
+    let mut releases = history
+        .iter()
+        .filter(|event| event.left() == Some("ReleaseInterfaces"))
+        .filter_map(|event| serde_json::from_str(event.output.as_deref()?).ok())
+        .filter_map(|output: Value| part::<Release>(&output, "release"));
+    releases.next_back().is_some_and(|it| !it.kept.is_empty())
+}
+
+/// What failed in these steps, each once, in time order: the state, the error, and how often.
+pub(crate) fn failures(steps: &[Step]) -> Vec<(&str, &Failure)> {
+    let failures = steps.iter().flat_map(|step| {
+        let failures = step.failures.iter();
+        failures.map(|failure| (step.state.as_str(), failure))
+    });
+    failures.collect()
 }
 
 /// Says how long the last state took, unless that is known.

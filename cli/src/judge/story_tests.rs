@@ -161,3 +161,46 @@ fn data_of_another_shape_is_told_without_details() {
         assert_eq!((told.len(), told[0].did.len()), (1, 0));
     }
 }
+
+#[test]
+fn interfaces_that_the_instance_keeps_are_not_said_to_be_gone() {
+    let release = |kept: &[&str]| {
+        let output = json!({"release": {"released": [], "kept": kept}});
+        let history = [
+            entered(0, "ReleaseInterfaces"),
+            exited(10, "ReleaseInterfaces", &output),
+            event(11, "FailStateEntered", Some("LaunchAbandoned")),
+        ];
+        let mut told = steps(&history);
+        told.pop().unwrap().did
+    };
+    assert_eq!(release(&["eni-0123456789abcdef0"]), [KEPT]);
+    assert_eq!(
+        release(&[]),
+        ["the launch is given up, and nothing of it is left"]
+    );
+}
+
+#[test]
+fn failures_are_in_the_order_in_which_they_came() {
+    let history = [
+        entered(0, "PlanInterfaces"),
+        failed(1, "Hookline.Throttled", "wait"),
+        failed(2, "Hookline.Throttled", "wait"),
+        exited(3, "PlanInterfaces", &json!({})),
+        entered(3, "CreateInterfaces"),
+        failed(4, "Hookline.SubnetsFull", "full"),
+    ];
+    let told = steps(&history);
+    let failures: Vec<_> = failures(&told)
+        .into_iter()
+        .map(|(state, failure)| (state, failure.error.as_str(), failure.times))
+        .collect();
+    assert_eq!(
+        failures,
+        [
+            ("PlanInterfaces", "Hookline.Throttled", 2),
+            ("CreateInterfaces", "Hookline.SubnetsFull", 1),
+        ]
+    );
+}

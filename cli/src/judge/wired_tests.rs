@@ -124,3 +124,35 @@ fn interface_on_another_node_is_named_with_what_detaches_it() {
     );
     assert!(commands[1].starts_with("hookline adopt "), "{commands:?}");
 }
+
+#[test]
+fn failed_launch_whose_interface_is_on_another_instance_says_whose() {
+    let mut case = crate::fixtures::case().with_execution(
+        "FAILED",
+        Some("Hookline.NotYetAttached"),
+        "AttachInterfaces",
+    );
+    let told = |case: &Case| {
+        let mut found = findings(case).into_iter();
+        found.rfind(|it| it.kind == Kind::Failed).unwrap()
+    };
+    let found = told(&case);
+    assert!(
+        found.evidence.join(" ").contains("may be gone"),
+        "{found:#?}"
+    );
+    case.interfaces = ready().interfaces;
+    let on = case.interfaces[0].interface.attachment.as_mut().unwrap();
+    (on.instance_id, on.id) = (Some(id(2)), "eni-attach-7".to_owned());
+    let found = told(&case);
+    let evidence = found.evidence.join(" ");
+    assert!(
+        evidence.contains(&format!("is attached to {}", id(2))),
+        "{evidence}"
+    );
+    assert!(!evidence.contains("may be gone"), "{evidence}");
+    assert_eq!(
+        commands(&found)[0],
+        "aws ec2 detach-network-interface --attachment-id eni-attach-7"
+    );
+}

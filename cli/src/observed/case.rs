@@ -36,7 +36,7 @@ pub(crate) struct Case {
     pub(crate) hooks: Vec<Hook>,
     /// The activities of the group, newest first.
     pub(crate) activities: Vec<Activity>,
-    /// Its executions, newest first.
+    /// Its executions: the one that was asked about, then those that run, then the newest first.
     pub(crate) executions: Vec<Execution>,
     /// Whether every execution that may be for it was looked at.
     pub(crate) all_executions_known: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Case {
     pub(crate) all_running_known: bool,
     /// How many of those run of which it is not known which instances they are for.
     pub(crate) running_for_unknown: usize,
-    /// The events of the newest one.
+    /// The events of the first one.
     pub(crate) history: Vec<HistoryEvent>,
     /// The profile that the newest execution was given; else that of the deployment.
     pub(crate) input: Option<ProfileInput>,
@@ -106,7 +106,7 @@ impl Case {
         }
     }
 
-    /// The newest execution.
+    /// The execution that is told of: the one that was asked about; else one that runs; else the newest.
     pub(crate) fn execution(&self) -> Option<&Execution> {
         self.executions.first()
     }

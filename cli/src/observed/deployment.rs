@@ -18,9 +18,9 @@ pub(crate) const MACHINE: &str = "launch-node";
 /// The name of the state machine that names nodes on launch, in the same way.
 const NAMING_MACHINE: &str = "name-node";
 /// The source of the event of a launch.
-const SOURCE: &str = "aws.autoscaling";
+pub(crate) const SOURCE: &str = "aws.autoscaling";
 /// The detail type of the event of a launch that waits at a hook.
-const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
+pub(crate) const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 /// What the descriptions of a stack's rules end in.
 const MARK: &str = "(Hookline)";
 /// The description of a rule of reconcile's schedule (`cdk/lib/launch/reconcile-rules.ts`).
@@ -192,6 +192,8 @@ pub(crate) struct Reconcile {
     pub(crate) target: String,
     /// The constant input of the target.
     pub(crate) input: Value,
+    /// The ARN of the target's dead-letter queue.
+    pub(crate) dead_letter_queue: Option<String>,
     pub(crate) enabled: bool,
     /// As `rate(5 minutes)`.
     pub(crate) schedule: String,
@@ -479,6 +481,7 @@ fn reconcile(rule: &Rule, machine: &StateMachine) -> Vec<Reconcile> {
             rule: rule.name.clone(),
             target: target.arn.clone(),
             input: value,
+            dead_letter_queue: target.dead_letter_queue.clone(),
             enabled: rule.enabled,
             schedule: schedule.clone(),
             profiles: readable(input.profiles),

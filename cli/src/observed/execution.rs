@@ -123,8 +123,14 @@ impl HistoryEvent {
 /// machine's end states put a sentence before that.
 pub(crate) fn message(cause: &str) -> String {
     // A text of AWS that ends in a full stop, in a sentence.
-    without_debug(&without_encoded(&plain_message(cause))).replace(".. ", ". ")
+    without_debug(&without_encoded(&plain_message(cause)))
+        .replace(".. ", ". ")
+        .replace(SAID_RELEASED, " was abandoned. ")
 }
+
+/// What the state machine says of the interfaces of each launch that it abandoned. It need not be so: an
+/// instance that runs on keeps what is attached (`$.release.kept`).
+const SAID_RELEASED: &str = " was abandoned and its interfaces were released. ";
 
 /// What EC2 puts before a text that only `aws sts decode-authorization-message` can read
 /// (<https://docs.aws.amazon.com/cli/latest/reference/sts/decode-authorization-message.html>).
@@ -211,6 +217,13 @@ mod tests {
         assert_eq!(
             message(denied),
             "not allowed (no policy allows it.). Grant it"
+        );
+        // They may have been kept, which the story tells.
+        assert_eq!(
+            message(
+                "The launch of i-1 was abandoned and its interfaces were released. Cause: none"
+            ),
+            "The launch of i-1 was abandoned. Cause: none"
         );
         for text in ["", "plain text", "{\"a\": 1}", "{broken"] {
             assert_eq!(message(text), text);

@@ -35,6 +35,17 @@ pub(crate) struct Group {
     pub(crate) has_warm_pool: bool,
     /// Those that launch into its warm pool, where they were looked up.
     pub(crate) into_pool: Vec<Member>,
+    /// The names of its hooks at which instances wait that terminate, where the hooks were looked up.
+    pub(crate) ending_hooks: Vec<String>,
+}
+
+/// The hooks of a group. A hook is for one of the two transitions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hooks {
+    /// Those that its launches wait at.
+    pub(crate) launch: Vec<Hook>,
+    /// The names of those that its terminations wait at.
+    pub(crate) ending: Vec<String>,
 }
 
 /// What a group launches: its launch template, or its mixed instances policy.

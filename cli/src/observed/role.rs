@@ -7,6 +7,8 @@ use serde_json::Value;
 /// A role, as GetAccountAuthorizationDetails shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Role {
+    /// The document of its trust policy; `None` if it was not told.
+    pub(crate) trust: Option<Value>,
     /// The documents of its inline policies and of its customer managed policies.
     pub(crate) policies: Vec<Value>,
     /// The document of its permissions boundary, if it has one that is known.
@@ -48,6 +50,38 @@ impl Role {
                 .is_none_or(|boundary| by(&mut std::iter::once(boundary)))
     }
 }
+
+impl Role {
+    /// Whether its trust policy lets a service of AWS assume it, such as `states`, or is not known. IAM's
+    /// services have names such as `states.amazonaws.com`, in some places with the Region or `.cn`
+    /// (IAM User Guide, "AWS JSON policy elements: Principal").
+    pub(crate) fn trusts(&self, service: &str) -> bool {
+        let Some(document) = &self.trust else {
+            return true;
+        };
+        let start = format!("{service}.");
+        let is_it = |name: &str| name.starts_with(&start) && name.contains("amazonaws.com");
+        let names = |statement: &Statement<'_>| match statement.0.get("Principal") {
+            Some(Value::String(all)) => all == "*",
+            Some(principal) => match principal.get("Service") {
+                Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(is_it),
+                Some(Value::String(name)) => is_it(name),
+                _ => false,
+            },
+            None => false,
+        };
+        let assumes =
+            |it: &Statement<'_>| it.matches("Action", |pattern| matches(pattern, ASSUME_ROLE));
+        let about: Vec<Statement<'_>> = statements(document)
+            .filter(|it| assumes(it) && names(it))
+            .collect();
+        let always_denies = |it: &Statement<'_>| it.denies() && it.0.get("Condition").is_none();
+        about.iter().any(|it| !it.denies()) && !about.iter().any(always_denies)
+    }
+}
+
+/// The action that a trust policy allows.
+const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// A statement of a policy document.
 struct Statement<'a>(&'a Value);
@@ -179,6 +213,44 @@ mod tests {
     use super::*;
 
     const SUBNET: &str = "arn:aws:ec2:us-west-2:123456789012:subnet/subnet-00000001";
+
+    #[test]
+    fn role_trusts_the_services_that_its_trust_policy_names() {
+        let trusts = |statements: Value| {
+            let role = Role {
+                trust: Some(json!({"Statement": statements})),
+                ..Role::default()
+            };
+            role.trusts("states")
+        };
+        let statement = |effect: &str, service: Value| json!({"Effect": effect, "Action": "sts:AssumeRole", "Principal": {"Service": service}});
+        let right = statement("Allow", json!("states.amazonaws.com"));
+        for names in [
+            json!("states.amazonaws.com"),
+            json!(["events.amazonaws.com", "states.us-west-2.amazonaws.com"]),
+            json!("states.cn-north-1.amazonaws.com.cn"),
+        ] {
+            assert!(trusts(json!([statement("Allow", names)])));
+        }
+        assert!(trusts(
+            json!({"Effect": "Allow", "Action": "sts:*", "Principal": "*"})
+        ));
+        for names in [
+            json!("events.amazonaws.com"),
+            json!("states.example.com"),
+            json!([]),
+        ] {
+            assert!(!trusts(json!([statement("Allow", names)])));
+        }
+        assert!(!trusts(json!([])));
+        assert!(!trusts(json!([
+            right,
+            statement("Deny", json!("states.amazonaws.com"))
+        ])));
+        let other = json!({"Effect": "Allow", "Action": "sts:TagSession", "Principal": {"Service": "states.amazonaws.com"}});
+        assert!(!trusts(json!([other])));
+        assert!(Role::default().trusts("states"));
+    }
 
     fn role(statements: Value) -> Role {
         Role {

@@ -42,6 +42,16 @@ pub(crate) struct Deployed {
 
 impl Deployed {
     pub(crate) async fn start() -> Self {
+        let size = Size {
+            azs: 1,
+            networks: 2,
+            ..Size::default()
+        };
+        Self::start_in(&size).await
+    }
+
+    /// The same in a network of another size.
+    pub(crate) async fn start_in(size: &Size) -> Self {
         // The clock of the fake AWS is that of the command.
         let settings = Settings {
             instance_pending_for: Duration::from_millis(10),
@@ -49,12 +59,7 @@ impl Deployed {
         };
         let fake = Fake::start_with(settings).await;
         fake.aws.stepfunctions().on_start_execution(|_| {});
-        let size = Size {
-            azs: 1,
-            networks: 2,
-            ..Size::default()
-        };
-        let scene = Scene::build(fake.aws.clone(), &size).await.unwrap();
+        let scene = Scene::build(fake.aws.clone(), size).await.unwrap();
         scene.group("upf").await.unwrap();
         let profile = scene.profile("upf");
         put_rule(&fake.aws, MACHINE, "launch-upf", &profile)

@@ -206,6 +206,65 @@ async fn group_that_no_profile_covers_is_told() {
         text.contains("No profile of the deployment covers the group smf"),
         "{text}"
     );
+    // One that has the hook of a profile would wait at it for nobody.
+    deployed.scene.group("amf").await.unwrap();
+    let found = deployed.json("explain amf").await;
+    let finding = &found["group"]["findings"][0];
+    let problem = finding["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("of the profile upf: nobody answers it"),
+        "{finding:#}"
+    );
+    let last = finding["remedy"].as_array().unwrap().last().unwrap();
+    let line = last["run"].as_str().unwrap();
+    assert!(
+        line.starts_with("aws autoscaling delete-lifecycle-hook --auto-scaling-group-name amf"),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_of_one_name_are_listed_and_the_newest_is_explained() {
+    let deployed = Deployed::start().await;
+    deployed.launch(2).await;
+    let states = deployed
+        .fake
+        .aws
+        .with_world(|world| world.autoscaling.states("upf"));
+    let both: Vec<String> = states.into_keys().collect();
+    let name = Tag::builder().key("Name").value("upf-twin").build();
+    let tag = deployed.scene.ec2.create_tags().tags(name);
+    let tag = tag.set_resources(Some(both.clone()));
+    tag.send().await.unwrap();
+    let found = launch(&deployed, "upf-twin").await;
+    let told = found["instance"].as_str().unwrap();
+    let other = found["namesakes"][0]["instance"].as_str().unwrap();
+    assert!(both.iter().any(|it| it == told) && both.iter().any(|it| it == other));
+    assert_ne!(told, other);
+    let text = stdout(&deployed.run("explain upf-twin").await.success());
+    assert!(text.contains("The newest instance of this name"), "{text}");
+    let command = format!("hookline explain {other}");
+    assert!(text.contains(&command), "{text}");
+    // By its ARN it is the only one.
+    let arn = format!("arn:aws:ec2:us-west-2:123456789012:instance/{other}");
+    let found = launch(&deployed, &arn).await;
+    assert_eq!(found["instance"], *other);
+    assert_eq!(found["namesakes"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn execution_that_runs_is_told_before_a_newer_one_that_failed() {
+    let (deployed, instance) = lost_launch().await;
+    let first = start(&deployed, "upf", &instance).await;
+    let second = start(&deployed, "upf", &instance).await;
+    let stop = json!({"executionArn": second, "error": "Hookline.SubnetsFull"});
+    deployed.call("AWSStepFunctions.StopExecution", &stop).await;
+    let found = launch(&deployed, &instance).await;
+    assert_eq!(found["executions"][0]["arn"], *first, "{found:#}");
+    assert_eq!(found["executions"][1]["arn"], *second, "{found:#}");
+    let text = stdout(&deployed.run(&format!("explain {instance}")).await.success());
+    let also = text.lines().find(|line| line.starts_with("Also "));
+    assert!(also.is_some_and(|it| it.contains("ABORTED")), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

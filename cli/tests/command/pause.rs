@@ -231,7 +231,7 @@ async fn failed_call_is_told_apart() {
             6,
             "Allow autoscaling:SuspendProcesses",
         ),
-        (error(403, "ExpiredToken"), 4, "Renew the credentials"),
+        (error(403, "ExpiredToken"), 4, "Export new ones"),
         (FaultKind::Throttle, 7, "Wait a minute"),
     ] {
         let fault = Fault::on("SuspendProcesses", fault).always();

@@ -42,11 +42,7 @@ async fn failed_invocation_is_told_apart() {
             6,
             "Allow lambda:InvokeFunction",
         ),
-        (
-            error(403, "ExpiredTokenException"),
-            4,
-            "Renew the credentials",
-        ),
+        (error(403, "ExpiredTokenException"), 4, "Export new ones"),
         (error(429, "TooManyRequestsException"), 7, "Wait a minute"),
     ] {
         deployed.fake.aws.clear_faults();

@@ -99,9 +99,17 @@ async fn credentials_and_endpoint_come_from_the_profile() {
 #[tokio::test(flavor = "multi_thread")]
 async fn profile_of_the_option_wins_over_keys_in_the_environment() {
     let fake = Fake::start().await;
-    let command = fake.command("whoami --region us-west-2 --aws-profile nobody");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    fs::write(&file, "[profile empty]\n").unwrap();
+    let mut command = fake.command("whoami --region us-west-2 --aws-profile empty");
+    command.env("AWS_CONFIG_FILE", &file);
     let text = unwrapped(&stderr(&run(command).await.code(4)));
-    assert!(text.contains("AWS profile \"nobody\": "), "{text}");
+    assert!(
+        text.contains("the AWS profile \"empty\" has none"),
+        "{text}"
+    );
+    assert!(text.contains("aws configure --profile empty"), "{text}");
 }
 
 #[test]
@@ -135,7 +143,7 @@ fn missing_credentials_are_told() {
         text.starts_with("error: sts:GetCallerIdentity: no AWS credentials: "),
         "{text}"
     );
-    assert!(text.contains("remedy: Give an AWS profile"), "{text}");
+    assert!(text.contains("remedy: Choose an AWS profile"), "{text}");
     let assert = hookline("whoami --json --region us-west-2")
         .assert()
         .code(4);
@@ -143,12 +151,63 @@ fn missing_credentials_are_told() {
 }
 
 #[test]
-fn profile_that_is_not_there_is_named() {
-    let assert = hookline("whoami --region us-west-2 --aws-profile nobody")
-        .assert()
+fn profile_that_is_not_there_is_named_with_the_setting_also_without_a_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    fs::write(&file, PROFILE).unwrap();
+    for (line, variable, setting) in [
+        (
+            "whoami --region us-west-2 --aws-profile nobody",
+            None,
+            "--aws-profile",
+        ),
+        ("whoami --aws-profile nobody", None, "--aws-profile"),
+        ("whoami", Some("nobody"), "AWS_PROFILE"),
+        ("status", Some("nobody"), "AWS_PROFILE"),
+    ] {
+        let mut command = hookline(line);
+        command.env("AWS_CONFIG_FILE", &file);
+        if let Some(profile) = variable {
+            command.env("AWS_PROFILE", profile);
+        }
+        let text = unwrapped(&stderr(&command.assert().code(4)));
+        let expected = format!(
+            "error: {setting} names the AWS profile \"nobody\", which does not exist remedy: Correct {setting}. \
+             There are: ops."
+        );
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn profile_of_identity_center_says_how_to_sign_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let profile = "[profile ops]\nregion = us-west-2\nsso_session = ours\nsso_account_id = 123456789012\n\
+                   sso_role_name = Operators\n[sso-session ours]\nsso_region = us-west-2\n\
+                   sso_start_url = https://example.com/start\n";
+    fs::write(&file, profile).unwrap();
+    let mut command = hookline("whoami --aws-profile ops");
+    command.env("AWS_CONFIG_FILE", &file);
+    let text = unwrapped(&stderr(&command.assert().code(4)));
+    assert!(text.contains("signs in by IAM Identity Center"), "{text}");
+    assert!(text.contains("aws sso login --profile ops &&"), "{text}");
+    assert!(text.contains("without --aws-profile"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_credentials_name_the_setting_that_has_them() {
+    let fake = Fake::start().await;
+    let assert = fake
+        .whoami_under(error(400, "ExpiredToken"), "")
+        .await
         .code(4);
     let text = unwrapped(&stderr(&assert));
-    assert!(text.contains("AWS profile \"nobody\": "), "{text}");
+    assert!(
+        text.contains("credentials of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have expired"),
+        "{text}"
+    );
+    assert!(text.contains("remedy: Export new ones"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::profile::Profile;
+use serde_json::{Value, json};
 
 use super::{LISTED, parts};
 use crate::judge::words::list;
@@ -11,7 +12,7 @@ use crate::judge::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 use crate::observed::deployment::Deployment;
 use crate::observed::function::FunctionRef;
-use crate::observed::role::SeenRole;
+use crate::observed::role::{Role, SeenRole};
 
 /// The actions of each function and state machine of this release.
 const PERMISSIONS: &str = include_str!("../../../../functions/permissions.json");
@@ -34,7 +35,7 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let Some(deployment) = judged(account) else {
         return Vec::new();
     };
-    let mut found = Vec::new();
+    let mut found = without_trust(account, deployment);
     for (arn, needs) in needs(account, deployment) {
         let role = account.roles.as_ref().and_then(|roles| roles.get(&arn));
         let Some(SeenRole::Read(role)) = role else {
@@ -50,6 +51,71 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The roles that the service which uses them may not assume.
+fn without_trust(account: &Account, deployment: &Deployment) -> Vec<Finding> {
+    let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let functions = account.functions.iter().flat_map(BTreeMap::values);
+    let of_functions = functions.flatten().map(|it| (it.role.as_str(), "lambda"));
+    let of_machine = account
+        .machine
+        .iter()
+        .map(|it| (it.role.as_str(), "states"));
+    let targets = deployment.rules.iter();
+    let targets = targets.flat_map(|rule| rule.targets_of(&deployment.machine));
+    let of_rules = targets.filter_map(|it| Some((it.role_arn.as_deref()?, "events")));
+    for (role, service) in of_functions.chain(of_machine).chain(of_rules) {
+        services.entry(role).or_default().insert(service);
+    }
+    let mut found = Vec::new();
+    for (arn, services) in services {
+        let role = account.roles.as_ref().and_then(|roles| roles.get(arn));
+        let Some(SeenRole::Read(role)) = role else {
+            continue;
+        };
+        let lacks = services.into_iter().filter(|service| !role.trusts(service));
+        found.extend(lacks.map(|service| lacking_trust(account, arn, role, service)));
+    }
+    found
+}
+
+fn lacking_trust(account: &Account, arn: &str, role: &Role, service: &str) -> Finding {
+    let users = parts::users(account, arn);
+    let principal = format!("{service}.amazonaws.com");
+    let statement = json!({
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": principal},
+    });
+    // UpdateAssumeRolePolicy replaces the document (IAM API Reference).
+    let before = match role.trust.as_ref().and_then(|it| it.get("Statement")) {
+        Some(Value::Array(list)) => list.clone(),
+        Some(one) => vec![one.clone()],
+        None => Vec::new(),
+    };
+    let statements: Vec<Value> = before.into_iter().chain([statement]).collect();
+    let document = json!({"Version": "2012-10-17", "Statement": statements});
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    Finding::new(
+        Kind::RoleLacksTrust,
+        format!(
+            "The trust policy of the role of {} does not let {principal} assume it.",
+            list(&users, LISTED)
+        ),
+    )
+    .about([arn])
+    .at(format!("the trust policy of {arn}"))
+    .say("A deployment does not put it back if CloudFormation sees no change. Add the service; if a statement denies it, remove that:")
+    .run([
+        "aws",
+        "iam",
+        "update-assume-role-policy",
+        "--role-name",
+        name,
+        "--policy-document",
+        &document.to_string(),
+    ])
 }
 
 /// Roles of which too little is known.

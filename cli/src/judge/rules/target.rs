@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::chosen::with_options;
 use crate::judge::finding::{command_line, quoted};
 use crate::judge::{Finding, Remedy};
-use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::deployment::{Deployment, Retry, Rule, Target};
 
 /// How the template of a target's input begins; the profile and a brace follow.
 const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";
@@ -17,9 +17,20 @@ pub(super) const TARGET_ID: &str = "Target0";
 
 /// The finding with the command that puts the target with this id.
 pub(super) fn put_back(
-    mut finding: Finding,
+    finding: Finding,
     deployment: &Deployment,
     rule: &Rule,
+    id: &str,
+    input: Option<&ProfileInput>,
+) -> Finding {
+    put_back_on(finding, deployment, &quoted(&rule.name), id, input)
+}
+
+/// The same with the rule's name as a shell reads it.
+pub(super) fn put_back_on(
+    mut finding: Finding,
+    deployment: &Deployment,
+    rule: &str,
     id: &str,
     input: Option<&ProfileInput>,
 ) -> Finding {
@@ -29,13 +40,13 @@ pub(super) fn put_back(
     }
     let machine = deployment.machine.arn();
     let put = match input {
-        Some(input) => put_target(rule, &target(id, machine, sibling), &input.value),
+        Some(input) => put_target(rule, &target(deployment, id, machine), &input.value),
         None => {
             finding = finding.say(
                 "profile.json is the profile of your configuration. A deployment does not put the target back: \
                  CloudFormation sees no change.",
             );
-            put_target_of_file(rule, &target(id, machine, sibling))
+            put_target_of_file(rule, &target(deployment, id, machine))
         }
     };
     finding.remedy.push(put);
@@ -88,18 +99,38 @@ fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
             finding
         }
     };
-    finding.say(
-        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, add \
-         DeadLetterConfig and RetryPolicy to the target in the command: the template of the stack has both.",
-    )
+    match queue_of_rounds(deployment) {
+        Some(_) => finding,
+        None => finding.say(
+            "The target of the stack also had a dead-letter queue. To have it again, add DeadLetterConfig to the target in \
+             the command: the template of the stack has it.",
+        ),
+    }
 }
 
 /// A target without its input: with the role, the dead-letter queue and the retries of another rule's.
-fn target(id: &str, machine: &str, sibling: Option<&Target>) -> Value {
+/// Without one, with those that the CDK app gives each rule (`cdk/lib/launch/launch-rule.ts`): the queue is
+/// that of reconcile's schedule.
+fn target(deployment: &Deployment, id: &str, machine: &str) -> Value {
+    let sibling = sibling(deployment);
     let role = sibling.and_then(|it| it.role_arn.as_deref());
     let mut target = json!({"Id": id, "Arn": machine, "RoleArn": role.unwrap_or(ROLE)});
-    deliver_as(&mut target, sibling);
+    let of_app = Target {
+        dead_letter_queue: queue_of_rounds(deployment).map(str::to_owned),
+        retry: Some(Retry {
+            attempts: Some(185),
+            event_age: Some(1_800),
+        }),
+        ..Target::default()
+    };
+    deliver_as(&mut target, Some(sibling.unwrap_or(&of_app)));
     target
+}
+
+/// The dead-letter queue of reconcile's schedule: that of all rules of a stack.
+fn queue_of_rounds(deployment: &Deployment) -> Option<&str> {
+    let mut queues = deployment.reconcile.iter();
+    queues.find_map(|it| it.dead_letter_queue.as_deref())
 }
 
 /// Gives a target the dead-letter queue and the retries of another one.
@@ -134,27 +165,28 @@ fn with_template(target: &Value, template: &str) -> Value {
 }
 
 /// The command that puts the target with this profile.
-fn put_target(rule: &Rule, target: &Value, profile: &Value) -> Remedy {
+fn put_target(rule: &str, target: &Value, profile: &Value) -> Remedy {
     // As the CDK app writes it: EventBridge would read `<…>` in a profile as a variable.
     let profile = profile
         .to_string()
         .replace('<', "\\u003c")
         .replace('>', "\\u003e");
     let targets = with_template(target, &format!("{TEMPLATE_START}{profile}}}"));
-    Remedy::run([
+    let words = [
         "aws",
         "events",
         "put-targets",
         "--rule",
-        &rule.name,
+        rule,
         "--targets",
-        &targets.to_string(),
-    ])
+        &quoted(&targets.to_string()),
+    ];
+    Remedy::Shell(words.map(str::to_owned).to_vec())
 }
 
 /// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
 /// escaped there.
-fn put_target_of_file(rule: &Rule, target: &Value) -> Remedy {
+fn put_target_of_file(rule: &str, target: &Value) -> Remedy {
     let mut program = String::from("import json; t = json.loads(");
     program.push_str(&json!(with_template(target, TEMPLATE_START).to_string()).to_string());
     program.push_str(
@@ -162,7 +194,7 @@ fn put_target_of_file(rule: &Rule, target: &Value) -> Remedy {
          t[0][\"InputTransformer\"][\"InputTemplate\"] += p.replace(\"<\", \"\\\\u003c\").replace(\">\", \"\\\\u003e\") + \"}\"; \
          print(json.dumps(t))",
     );
-    let (program, rule) = (quoted(&program), quoted(&rule.name));
+    let program = quoted(&program);
     let words = [
         "python3",
         "-c",
@@ -174,7 +206,7 @@ fn put_target_of_file(rule: &Rule, target: &Value) -> Remedy {
         "events",
         "put-targets",
         "--rule",
-        &rule,
+        rule,
         "--targets",
         "file://targets.json",
     ];

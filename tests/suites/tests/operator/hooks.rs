@@ -7,7 +7,10 @@ use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 
-use crate::{commands, explained, mend, no_trouble, replay, shell, stage, texts, trouble, waiting};
+use crate::{
+    commands, explained, mend, no_trouble, replay, schedule_reconcile, shell, stage, texts,
+    trouble, waiting,
+};
 
 /// The role that a finding's command finds. The fake IAM has no trust policies, so the CLI's query is run by JMESPath, as
 /// the CLI does, on an answer in the form of its reference (AWS CLI Command Reference, iam list-roles).
@@ -68,6 +71,33 @@ async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Resu
     // The rule starts executions again.
     stage.scene.scale("upf", 2).await?;
     stage.in_service("upf", 2).await?;
+    stage.deployment.shut_down().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_that_was_deleted_is_put_back_with_its_target() -> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    schedule_reconcile(&stage, &stage.scene.profile("upf")).await?;
+    let targets = json!({"Rule": "upf", "Ids": ["launch-node"]});
+    json_call(&stage.local, "AWSEvents.RemoveTargets", &targets).await?;
+    json_call(
+        &stage.local,
+        "AWSEvents.DeleteRule",
+        &json!({"Name": "upf"}),
+    )
+    .await?;
+
+    let gone = trouble(&stage, "no-rule").await?;
+    let role = role_that_is_found(&stage, &gone).await?;
+    mend(&stage, &gone, "aws events put-rule").await?;
+    let put = commands(&gone, "aws events put-targets");
+    let put = put.first().context("no command")?;
+    shell(&stage, &put.replace("ROLE_ARN", &role)).await?;
+    no_trouble(&stage, "no-rule").await?;
+    stage.scene.scale("upf", 1).await?;
+    stage.in_service("upf", 1).await?;
     stage.deployment.shut_down().await;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixtures::role_that_allows;
+use crate::judge::Remedy;
 use crate::observed::function::{Function, FunctionRef};
 use crate::observed::role::{Role, SeenRole};
 
@@ -193,4 +194,40 @@ fn roles_of_another_release_or_before_a_deployment_are_not_judged() {
     assert_eq!(kinds(&account), []);
     let note = &notes(&account)[0];
     assert!(note.contains("is of the release 9.0.0"), "{note}");
+}
+
+#[test]
+fn role_that_its_service_may_not_assume_is_found_with_the_policy_that_lets_it() {
+    let mut account = account();
+    let machine = account.machine.as_ref().unwrap().role.clone();
+    let trust = |service: &str| {
+        let principal = json!({"Service": format!("{service}.amazonaws.com")});
+        let statement =
+            json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal});
+        json!({"Version": "2012-10-17", "Statement": [statement]})
+    };
+    let put = |account: &mut Account, document: Value| {
+        let role = account.roles.as_mut().unwrap().get_mut(&machine);
+        let Some(SeenRole::Read(role)) = role else {
+            panic!("{role:?}");
+        };
+        role.trust = Some(document);
+    };
+    put(&mut account, trust("states"));
+    assert!(!kinds(&account).contains(&Kind::RoleLacksTrust));
+    put(&mut account, trust("ecs-tasks"));
+    let finding = only(&account, Kind::RoleLacksTrust);
+    assert_says(&finding, &["does not let states.amazonaws.com assume it"]);
+    let Some(Remedy::Run(words)) = finding.remedy.last() else {
+        panic!("{finding:#?}");
+    };
+    assert_eq!(
+        words[2..5],
+        ["update-assume-role-policy", "--role-name", "launch-node"]
+    );
+    // With what it puts, nothing is found, and what was there stays.
+    let document: Value = serde_json::from_str(&words[6]).unwrap();
+    assert_eq!(document["Statement"].as_array().map(Vec::len), Some(2));
+    put(&mut account, document);
+    assert!(!kinds(&account).contains(&Kind::RoleLacksTrust));
 }
