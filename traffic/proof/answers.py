@@ -1,5 +1,6 @@
 """Runs the query, and brings its rows into the form of the truth, so that they can be compared."""
 
+import functools
 import tempfile
 from collections import defaultdict
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def differences(found, truth):
     return lines + ([f"… and {len(keys) - 10} more"] if len(keys) > 10 else [])
 
 
+@functools.cache
 def with_true_rows(text):
     """The query (of Athena) with one column more: the row of the truth that the bytes are of, which `SCHEMA_WITH_TRUTH` has.
 
@@ -111,8 +113,13 @@ def opened_with_truth(story):
 def measure_exactly(story, truth, until, change=lambda text: text, by_hour=True):
     """The shares of the query's rows, with Trino's meaning, each byte compared with its own truth. `change`: of the query's text."""
     with opened_with_truth(story) as connection:
-        text = statement.as_trino_means(with_true_rows(change(statement.cross_az(until))), "athena")
-        return shares(rows(connection.execute(text)), story.traffic.keys, truth, by_hour=by_hour)
+        return measure_on(connection, story, truth, until, change, by_hour)
+
+
+def measure_on(connection, story, truth, until, change=lambda text: text, by_hour=True):
+    """The same, over tables whose records carry the row of the truth that they are of."""
+    text = statement.as_trino_means(with_true_rows(change(statement.cross_az(until))), "athena")
+    return shares(rows(connection.execute(text)), story.traffic.keys, truth, by_hour=by_hour)
 
 
 def shares(found, keys, truth, usd_per_gb=0.02, by_hour=True):

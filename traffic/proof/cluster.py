@@ -121,6 +121,8 @@ class Pod:
     interface: str | None = None
     #: Deleted by force: the API server deletes it before kubelet has ended its containers, and never learns when they did. `lingers` is negative then.
     forced: bool = False
+    #: What controls it, (kind, name), if a label names its group and so does not say it.
+    controller: tuple | None = None
     #: Its addresses in other networks (Multus), each with the interface of its node that has it: the ID and the first address.
     networks: dict = field(default_factory=dict)
 
@@ -292,15 +294,17 @@ class Cluster:
     def service_lines(self, at):
         """The lines of the Kubernetes Services that select pods at a time."""
         endpoints = {
-            (pod.namespace, pod.kind, pod.group): pod
+            (pod.namespace, pod.kind, pod.group, pod.controller): pod
             for pod in (self.pods_at(at) if self.kubernetes_services else [])
             if pod.addresses_at(at) and not pod.is_over(at)
         }
         lines = []
         for service in self.kubernetes_services:
-            groups = {(pod.kind, pod.group) for pod in endpoints.values() if service.selects(pod)}
+            selected = [pod for pod in endpoints.values() if service.selects(pod)]
+            groups = {(pod.kind, pod.group) for pod in selected}
+            controllers = {(pod.kind, pod.group, *pod.controller) for pod in selected if pod.controller is not None and pod.kind == "Label"}
             if groups:
-                lines.append(service.line(self.name, groups, rfc3339(at)))
+                lines.append(service.line(self.name, groups, rfc3339(at), controllers))
         return lines
 
     def interface_lines(self, at):

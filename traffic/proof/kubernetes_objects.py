@@ -63,7 +63,7 @@ def _pod(pod, at):
 def _labels_and_owner(pod):
     """The labels and the owner by which extract-pods counts the pod under its group."""
     if pod.kind == "Label":
-        return {"app": pod.group}, None
+        return {"app": pod.group}, None if pod.controller is None else dict(zip(("kind", "name"), pod.controller))
     if pod.kind == "Namespace":
         return {}, None
     if pod.kind == "Deployment":

@@ -32,8 +32,11 @@ class KubernetesService:
             return False
         return self.selector.items() <= pod.labels().items()
 
-    def line(self, cluster, groups, observed_at):
-        """The line that extract-pods writes of it, if it selects pods of these groups: (kind, name) of each."""
+    def line(self, cluster, groups, observed_at, controllers=()):
+        """The line that extract-pods writes of it, if it selects pods of these groups: (kind, name) of each.
+
+        `controllers`: those of the pods whose group is a label, (kind and name of the group, kind, name) of each.
+        """
         return {
             "kind": "service",
             "cluster": cluster,
@@ -47,6 +50,7 @@ class KubernetesService:
             "internal_traffic_policy": self.internal,
             "topology_mode": self.topology_mode,
             "selected_groups": sorted(f"{kind}/{name}" for kind, name in groups),
+            "selected_controllers": sorted("/".join(parts) for parts in controllers),
             "observed_at": observed_at,
         }
 

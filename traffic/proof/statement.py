@@ -1,5 +1,6 @@
 """The SQL texts of traffic/sql, assembled as traffic/README.md describes."""
 
+import functools
 import json
 import re
 from datetime import timedelta
@@ -33,6 +34,7 @@ def with_parameters(text, **parameters):
     return text
 
 
+@functools.cache
 def as_trino_means(text, dialect="trino"):
     """A statement of Athena or Trino for DuckDB, with Trino's meaning where the two engines differ.
 

@@ -67,7 +67,7 @@ class Story:
                 builder.pod(node, "kube-system", daemon, "DaemonSet", host_network=True)
         self.sinks = []  # Pods that receive and never send.
         for number, node in enumerate([*nodes, self.unlogged]):
-            builder.pod(node, "shop", "cart")
+            builder.pod(node, "shop", "cart", controller=("StatefulSet", "cart-main"))
             builder.pod(node, "shop", "checkout")
             builder.pod(node, "data", "db", "StatefulSet")
             builder.pod(node, "scratch", "scratch", "Namespace")

@@ -1,8 +1,6 @@
 """Tests of several clusters in one VPC and one table: the rules, what is stored, the metrics and the queries."""
 
 import re
-import shutil
-import tempfile
 import unittest
 from collections import defaultdict
 from dataclasses import replace
@@ -13,13 +11,14 @@ import duckdb
 import sqlglot
 
 import answers
+import once
 import runs
 import statement
 import tables
 from cluster import Builder, utc
-from scene import TEN, UNTIL, A, B, LoggedScene, failures_without
+from scene import TEN, UNTIL, A, B, LoggedScene, fails_without
 from story import BEGIN, DAY, END, FIRST_HOUR, LAST_HOUR, LISTINGS
-from traffic import published, write_flow_logs, write_listings
+from traffic import published
 from world import EVERY_FIVE, World, scenario
 
 GB = 2**30
@@ -152,26 +151,45 @@ class Rules(unittest.TestCase):
         self.assertEqual(found, {("clusters", "prod", "server", "(unknown)", "(unknown)"): 321})
 
 
-#: The rules, each with the change that removes it from the query: (text, replacement). A test of one rule must show each.
+#: The rules, each with the change that removes it from the query: (text, replacement), and the test that must show it.
 WITHOUT = {
-    "what two clusters send to each other is of no one cluster": ("      ELSE 'clusters'\n", "      ELSE 'cluster'\n"),
-    "the listings of a cluster follow each other": ("ON l.cluster = h.cluster AND", "ON l.cluster = '' AND"),
-    "a node of the same cluster": (" AND n.cluster = p.cluster", ""),
-    "an instance of a cluster is no service": (" AND c.instance_id IS NULL", ""),
-    "an unknown address is of a cluster only if it is of one": ("CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END", "h.cluster"),
+    "what two clusters send to each other is of no one cluster": (
+        "      ELSE 'clusters'\n", "      ELSE 'cluster'\n",
+        "test_traffic_between_two_clusters_has_both_names_and_costs_at_both_ends",
+    ),
+    "the listings of a cluster follow each other": (
+        "ON l.cluster = h.cluster AND", "ON l.cluster = '' AND",
+        "test_a_listing_of_another_cluster_does_not_end_a_pod",
+    ),
+    "a node of the same cluster": (
+        " AND n.cluster = p.cluster", "",
+        "test_a_node_of_another_cluster_with_the_name_of_a_node_that_is_gone_does_not_keep_its_pods",
+    ),
+    "an instance of a cluster is no service": (
+        " AND c.instance_id IS NULL", "",
+        "test_an_address_of_another_clusters_node_that_no_pod_is_listed_with_is_that_clusters",
+    ),
+    "an unknown address is of a cluster only if it is of one": (
+        "CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END", "h.cluster",
+        "test_an_address_that_two_clusters_have_is_of_an_unknown_cluster_in_between_if_its_end_did_not_log",
+    ),
     "the records of nodes of two clusters tell no cluster": (
         "split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)",
         "true",
+        "test_an_address_that_nodes_of_two_clusters_logged_is_of_an_unknown_cluster_where_none_did",
     ),
-    "the share is of a group of one cluster": ("PARTITION BY hour, cluster, src_namespace", "PARTITION BY hour, src_namespace"),
+    "the share is of a group of one cluster": (
+        "PARTITION BY hour, cluster, src_namespace", "PARTITION BY hour, src_namespace",
+        "test_traffic_within_each_cluster_has_its_cluster_and_its_share",
+    ),
 }
 
 
 class EveryRuleIsNeeded(unittest.TestCase):
     def test_without_it_a_test_fails(self):
-        for rule, (text, instead) in WITHOUT.items():
+        for rule, change in WITHOUT.items():
             with self.subTest(rule=rule):
-                self.assertTrue(failures_without(Rules, text, instead), "the tests pass without it")
+                self.assertTrue(fails_without(Rules, *change), "the test passes without it")
 
 
 class Stored(unittest.TestCase):
@@ -180,10 +198,7 @@ class Stored(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.world = World(replace(scenario("two-clusters"), middle=True), 3, 12)
-        cls.root = tempfile.mkdtemp(prefix="hookline-traffic-")
-        cls.addClassCleanup(shutil.rmtree, cls.root)
-        write_flow_logs(cls.root, cls.world.traffic.records)
-        write_listings(cls.root, cls.world.listed(EVERY_FIVE))
+        cls.root = once.folder(cls.world.traffic, cls.world.listed(EVERY_FIVE))
 
     def setUp(self):
         self.connection = duckdb.connect()
@@ -192,6 +207,10 @@ class Stored(unittest.TestCase):
 
     def run_at(self, until=UNTIL, minutes=170, clusters=BOTH, kept=lambda _file: True, **more):
         return runs.scheduled(self.connection, self.root, until, minutes=minutes, clusters=clusters, kept=kept, **more)
+
+    def store(self):
+        """As `run_at` does with both clusters and all files."""
+        return once.store(self.connection, self.root, BOTH)
 
     def stored(self):
         return self.connection.execute("SELECT * FROM cross_az_traffic ORDER BY ALL").fetchall()
@@ -211,7 +230,7 @@ class Stored(unittest.TestCase):
         return lambda file: not any(file.name.startswith(f"{name}-") and (until is None or published(file) >= until.timestamp()) for name in clusters)
 
     def test_a_run_stores_the_rows_of_both_clusters_and_a_second_run_changes_nothing(self):
-        self.run_at()
+        self.store()
         rows = answers.rows(self.connection.execute("SELECT * FROM cross_az_traffic"))
         self.assertEqual({row["cluster"] for row in rows if row["scope"] == "cluster"}, set(BOTH))
         self.assertEqual(sum(row["bytes"] for row in rows), sum(self.world.traffic.rows_of(FIRST_HOUR, LAST_HOUR).values()))
@@ -236,7 +255,7 @@ class Stored(unittest.TestCase):
         self.assertIn(" ".join(text.split()), " ".join(page.split()))
 
     def test_a_run_replaces_rows_of_before_that_have_no_cluster_yet(self):
-        self.run_at()
+        self.store()
         right = self.stored()
         self.without_clusters()
         self.run_at()
@@ -271,7 +290,7 @@ class Stored(unittest.TestCase):
         self.assertIn("2026-05-04 10:00 (0 of 1 listings of batch)", done.unlisted)
 
     def test_a_cluster_that_is_not_listed_for_days_is_not_taken_for_a_new_one(self):
-        self.run_at()
+        self.store()
         # Its last rows are nine days old, and no listing that a run reads has it.
         self.connection.execute("UPDATE cross_az_traffic SET hour = hour - INTERVAL '9' DAY")
         self.connection.execute("DELETE FROM cross_az_inputs")
@@ -288,7 +307,7 @@ class Stored(unittest.TestCase):
         self.assertEqual((done.hours.count("TIMESTAMP"), done.unlisted, done.changed), (3, "", 0))
 
     def test_a_cluster_without_rows_for_a_month_is_taken_for_a_new_one(self):
-        self.run_at()
+        self.store()
         self.connection.execute("UPDATE cross_az_traffic SET hour = hour - INTERVAL '31' DAY")
         self.connection.execute("DELETE FROM cross_az_inputs")
         done = self.run_at(kept=self.of("batch"))

@@ -11,7 +11,7 @@ import pod_watch
 import runs
 import tables
 from cluster import seconds, utc
-from scene import TEN, UNTIL, A, B, Scene, failures_without
+from scene import TEN, UNTIL, A, B, Scene, fails_without
 from story import DAY
 from traffic import write_flow_logs, write_listings
 from world import World, scenario
@@ -102,19 +102,34 @@ class Deleted(unittest.TestCase):
         self.assertEqual(found(True), found(False))
 
 
-#: The rules, each with the change that removes it from the query.
+#: The rules, each with the change that removes it from the query, (text, replacement), and the test that must show it.
 WITHOUT = {
-    "deleted pods hold addresses": ("p.kind IN ('pod', 'deleted') AND NOT p.host_network", "p.kind = 'pod' AND NOT p.host_network"),
-    "a deletion shows when the network was ready, not when it was read": ("WHEN p.kind = 'deleted' THEN p.network_s", "WHEN false THEN p.network_s"),
-    "a replay is no listing": ("FROM lines WHERE kind <> 'deleted'", "FROM lines"),
-    "a node that only a deleted pod tells of": ("i.kind IN ('node', 'instance', 'deleted') AND i.instance_id", "i.kind IN ('node', 'instance') AND i.instance_id"),
-    "nothing tells where it was": ("HAVING NOT bool_and(is_deleted) OR max(instance_id) IS NOT NULL", ""),
+    "deleted pods hold addresses": (
+        "p.kind IN ('pod', 'deleted') AND NOT p.host_network", "p.kind = 'pod' AND NOT p.host_network",
+        "test_a_pod_that_no_listing_has_has_its_name_until_half_a_minute_after_its_end",
+    ),
+    "a deletion shows when the network was ready, not when it was read": (
+        "WHEN p.kind = 'deleted' THEN p.network_s", "WHEN false THEN p.network_s",
+        "test_without_an_end_it_has_its_name_while_its_network_was_surely_there",
+    ),
+    "a replay is no listing": (
+        "FROM lines WHERE kind <> 'deleted'", "FROM lines",
+        "test_what_is_read_is_no_listing",
+    ),
+    "a node that only a deleted pod tells of": (
+        "i.kind IN ('node', 'instance', 'deleted') AND i.instance_id", "i.kind IN ('node', 'instance') AND i.instance_id",
+        "test_a_node_that_only_a_deleted_pod_tells_of_is_the_clusters",
+    ),
+    "nothing tells where it was": (
+        "HAVING NOT bool_and(is_deleted) OR max(instance_id) IS NOT NULL", "",
+        "test_a_pod_of_which_nothing_tells_where_it_was_is_as_if_nothing_had_been_read",
+    ),
 }
 
 
 class EveryRuleIsNeeded(unittest.TestCase):
     def test_without_it_the_query_is_wrong(self):
-        left = [rule for rule, change in WITHOUT.items() if not failures_without(Deleted, *change)]
+        left = [rule for rule, change in WITHOUT.items() if not fails_without(Deleted, *change)]
         self.assertFalse(left, f"the query is right without: {', '.join(left)}")
 
 

@@ -91,7 +91,37 @@ class Stored(unittest.TestCase):
         for zone in (A, B):
             self.store(("shop", *CART, A), ("shop", "StatefulSet", "db", zone), 10)
         (row,) = self.ask("what-to-do")
-        self.assertEqual(row["b_service"], "shop/db is in front of a StatefulSet, whose pods are not alike")
+        self.assertEqual(row["b_service"], "shop/db is in front of the StatefulSet db, whose pods are not alike")
+
+    def test_a_stateful_set_behind_a_label_is_named_and_gets_no_advice_to_set_it(self):
+        group, other = ("Label", "db"), ("Label", "db", "Deployment", "db-proxy")
+        front, peers = service("db"), service("db-peers", headless=True)
+        at = f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+        for zone in (A, B):
+            self.store(("shop", *CART, A), ("shop", *group, zone), 10)
+        for controllers, what, told in (
+            ([other], "trafficDistribution", "set trafficDistribution: PreferClose on the Service shop/db; shop/db-peers is headless: its clients choose the pod"),
+            (
+                [other, ("Label", "db", "StatefulSet", "db-main")], "zone-aware routing in the client: the pods of a StatefulSet are not alike",
+                "shop/db is in front of the StatefulSet db-main, whose pods are not alike; shop/db-peers is headless: its clients choose the pod",
+            ),
+        ):
+            self.connection.execute("DELETE FROM pods")
+            for one in (front, peers):
+                self.list_line(one.line("prod", [group], at, controllers))
+            (row,) = self.ask("what-to-do")
+            self.assertEqual((row["a_group"], row["b_group"], row["what_to_do"], row["b_service"]), ("cart", "db", what, told))
+        # The StatefulSet of another group of the Service, or of another Service's group, is not this one's.
+        self.connection.execute("DELETE FROM pods")
+        self.list_line(front.line("prod", [group, ("Label", "queue")], at, [("Label", "queue", "StatefulSet", "queue")]))
+        (row,) = self.ask("what-to-do")
+        self.assertEqual((row["what_to_do"], row["b_service"]), ("trafficDistribution", "set trafficDistribution: PreferClose on the Service shop/db"))
+
+    def test_a_listing_from_before_controllers_were_told_is_read(self):
+        line = service("find").line("prod", [SEARCH], f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}")
+        del line["selected_controllers"]
+        self.list_line(line)
+        self.assertEqual(self.told(), ["trafficDistribution", "no Service selects it", "set trafficDistribution: PreferClose on the Service shop/find"])
 
     def test_of_several_services_those_with_something_to_do_come_first(self):
         names = ("a", "b", "c", "d", "e")

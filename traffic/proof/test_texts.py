@@ -58,7 +58,10 @@ class Statements(unittest.TestCase):
 
         self.assertTrue(refused("SELECT a FROM b WHERE (c = 1\n"))
         self.assertTrue(refused("SELECT a b c FROM d\n"))
-        for name, text in self._statements():
+        # The query is in the statement that stores its rows, and the two checks differ in numbers only. A parse takes seconds.
+        texts = {re.sub(r"\d+", "0", text): (name, text) for name, text in self._statements() if name != "cross-az"}
+        self.assertIn(statement.cross_az(utc(*DAY, 12)), statement.store(utc(*DAY, 12)))
+        for name, text in texts.values():
             with self.subTest(name=name):
                 self.assertEqual(refused(text + "\n"), [])
 

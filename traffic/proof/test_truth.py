@@ -8,10 +8,11 @@ from datetime import datetime
 import sqlglot
 
 import answers
+import once
 import statement
 from cluster import Label, rfc3339, seconds, utc
 from published import QUERY, Fleet
-from story import DAY, FIRST_HOUR, Story
+from story import DAY, FIRST_HOUR
 
 SEEDS = range(1, 13)
 UNTIL = utc(*DAY, 12)
@@ -20,24 +21,25 @@ UNTIL = utc(*DAY, 12)
 class Truth(unittest.TestCase):
     def test_the_query_finds_the_truth_of_every_seed(self):
         for seed in SEEDS:
-            story = Story(seed)
-            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
-                self.assertEqual(answers.differences(answers.measured(answers.ask(connection, UNTIL)), story.listed()), [])
+            opened = once.story(seed)
+            with self.subTest(seed=seed):
+                self.assertEqual(answers.differences(answers.measured(opened.ask(UNTIL)), opened.story.listed()), [])
 
     def test_the_query_finds_the_truth_of_every_seed_with_services_in_the_vpc(self):
         for seed in SEEDS:
-            story = Story(seed, services=True)
-            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
-                found = answers.measured(answers.ask(connection, UNTIL))
-            self.assertEqual(answers.differences(found, story.listed()), [])
+            opened = once.story(seed, services=True)
+            with self.subTest(seed=seed):
+                found = answers.measured(opened.ask(UNTIL))
+            self.assertEqual(answers.differences(found, opened.story.listed()), [])
             kinds = {end.kind for key in found for end in key[2:]}
             self.assertLessEqual({"NatGateway", "NetworkLoadBalancer", "RDS"}, kinds)
 
     def test_against_the_world_only_names_of_unlisted_pods_are_missing(self):
         for seed in SEEDS:
-            story = Story(seed)
+            opened = once.story(seed)
+            story = opened.story
             with self.subTest(seed=seed):
-                shares = answers.measure_exactly(story, story.truth(), UNTIL)
+                shares = answers.measure_on(opened.connection, story, story.truth(), UNTIL)
             ends = [end for key, size in story.listed().items() for end in [(key[2], size), (key[3], size)]]
             unlisted = sum(size for end, size in ends if end.kind == "Unknown") / sum(size for _, size in ends)
             self.assertEqual((shares["bytes_reported"], shares["wrong_share"]), (shares["bytes_true"], 0))
@@ -75,7 +77,7 @@ class Truth(unittest.TestCase):
         self.assertAlmostEqual(answers.shares(swapped, two, {key: 10 for key in two})["wrong_share"], 0.25)
 
     def test_a_story_has_every_difficulty(self):
-        story = Story(1)
+        story = once.story(1).story
         truth = story.listed()
         scopes = {scope for _, scope, _, _ in truth}
         labels = {label for key in truth for label in key[2:]}
@@ -98,26 +100,24 @@ class Truth(unittest.TestCase):
         self.assertFalse(any(label.group == "sink" for label in senders), "a sink sends")
 
     def test_athenas_dialect_gives_the_same_result(self):
-        story = Story(1)
-        with answers.opened(story) as (connection, _):
-            for dialect in ("athena", "trino"):
-                translated = sqlglot.transpile(statement.cross_az(UNTIL), read=dialect, write="duckdb")[0]
-                found = answers.measured(answers.rows(connection.execute(translated)))
-                self.assertEqual(answers.differences(found, story.listed()), [], dialect)
+        opened = once.story(1)
+        for dialect in ("athena", "trino"):
+            translated = sqlglot.transpile(statement.cross_az(UNTIL), read=dialect, write="duckdb")[0]
+            found = answers.measured(answers.rows(opened.connection.execute(translated)))
+            self.assertEqual(answers.differences(found, opened.story.listed()), [], dialect)
 
     def test_trinos_meaning_gives_the_same_result(self):
         for seed in SEEDS:
-            story = Story(seed)
-            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+            opened = once.story(seed)
+            with self.subTest(seed=seed):
                 text = statement.as_trino_means(statement.cross_az(UNTIL), "athena")
                 self.assertIn("ARG_MAX_NULL", text.upper())
-                found = answers.measured(answers.rows(connection.execute(text)))
-                self.assertEqual(answers.differences(found, story.listed()), [])
+                found = answers.measured(answers.rows(opened.connection.execute(text)))
+                self.assertEqual(answers.differences(found, opened.story.listed()), [])
 
     def test_dollars_and_share_follow_from_the_bytes(self):
-        story = Story(2)
-        with answers.opened(story) as (connection, _):
-            found = answers.rows(connection.execute(statement.cross_az(UNTIL, usd_per_gb="0.02")))
+        story = once.story(2).story
+        found = once.story(2).ask(UNTIL, usd_per_gb="0.02")
         sent, stayed = defaultdict(int), defaultdict(int)
         for key, size in story.listed().items():
             hour, scope, source, _ = key
@@ -139,8 +139,7 @@ class Truth(unittest.TestCase):
                 self.assertIsNone(row["in_zone_share"])
 
     def test_sources_with_one_label_in_several_zones_have_a_row_each(self):
-        with answers.opened(Story(3)) as (connection, _):
-            found = answers.ask(connection, UNTIL)
+        found = once.story(3).ask(UNTIL)
         zones = {row["src_az_id"] for row in found if row["src_group"] == "cart"}
         self.assertEqual(zones, {"use2-az1", "use2-az2", "use2-az3"})
 
@@ -166,10 +165,10 @@ class Published(unittest.TestCase):
     def test_on_a_difficult_cluster_it_is_wrong_for_every_seed(self):
         hour = seconds(utc(*DAY, 11))
         for seed in SEEDS:
-            story = Story(seed)
-            true = sum(size for key, size in story.truth(hour, hour).items() if answers.crosses(key))
-            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
-                self.assertGreater(abs(self._published(connection, hour) - true), true / 100)
+            opened = once.story(seed)
+            true = sum(size for key, size in opened.story.truth(hour, hour).items() if answers.crosses(key))
+            with self.subTest(seed=seed):
+                self.assertGreater(abs(self._published(opened.connection, hour) - true), true / 100)
 
 
 if __name__ == "__main__":

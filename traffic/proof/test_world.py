@@ -1,14 +1,14 @@
 """The targets of the query against generated worlds, and that the worlds have what their scenarios say."""
 
 import unittest
-from types import SimpleNamespace
 
 import answers
+import once
 import statement
 import truth
 from cluster import LATE, REST, utc
 from story import DAY
-from world import EVERY_FIVE, EVERY_MINUTE, HOURLY, SCENARIOS, World, scenario
+from world import EVERY_FIVE, EVERY_MINUTE, HOURLY, SCENARIOS, scenario
 
 #: Flows in a minute: enough for the shares, and little enough for seconds.
 FLOWS = 12
@@ -18,7 +18,7 @@ NAMES = [scenario.name for scenario in SCENARIOS]
 class Targets(unittest.TestCase):
     def check(self, names, intervals, seeds=(2,)):
         for seed in seeds:
-            results = list(truth.measure_all(seed, FLOWS, [scenario(name) for name in names], intervals))
+            results = once.measured(names, seed, FLOWS, intervals)
             self.assertEqual(truth.misses(results), [], f"seed {seed}")
             for result in results:
                 self.assertLessEqual(result["bytes_reported"], result["bytes_true"], f"bytes count twice: {result}")
@@ -35,12 +35,11 @@ class Targets(unittest.TestCase):
         # As many bytes as `job-1` gets from other pods it loses to `(unknown)`: sums of names do not show it.
         kept = ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, l.next_seen_s, h.held_s) + 30 AS until_s")
         self.assertIn(kept[0], statement.read("cross-az"))
-        result = truth.measure(World(scenario("no-watch"), 2, FLOWS), HOURLY, lambda text: text.replace(*kept))
+        result = truth.measure(once.world("no-watch", 2, FLOWS), HOURLY, lambda text: text.replace(*kept))
         self.assertAlmostEqual(result["wrong_share"], 0.0853, places=4)
 
     def test_the_row_of_the_truth_changes_no_name(self):
-        world = World(scenario("everything"), 2, FLOWS)
-        listed = SimpleNamespace(traffic=world.traffic, cluster=world.listed(HOURLY))
+        listed = once.listed("everything", 2, FLOWS, HOURLY)
         text = statement.cross_az(utc(*DAY, 12))
         with answers.opened_with_truth(listed) as connection:
             plain, summed = answers.measured(answers.rows(connection.execute(text))), {}
@@ -72,7 +71,7 @@ class Targets(unittest.TestCase):
 
 class Worlds(unittest.TestCase):
     def world(self, name):
-        return World(scenario(name), 2, FLOWS)
+        return once.world(name, 2, FLOWS)
 
     def test_the_truth_does_not_depend_on_the_listings(self):
         world = self.world("everything")
@@ -134,8 +133,7 @@ class Worlds(unittest.TestCase):
         self.assertTrue(any(len(interfaces) > 1 for interfaces in by_interface.values()), "no interface logs the bytes of another")
 
     def test_both_meanings_of_the_query_give_the_same_rows(self):
-        world = self.world("everything")
-        listed = SimpleNamespace(traffic=world.traffic, cluster=world.listed(EVERY_FIVE))
+        listed = once.listed("everything", 2, FLOWS, EVERY_FIVE)
         text = statement.cross_az(utc(*DAY, 12))
         with answers.opened(listed) as (connection, _):
             plain, trino = (answers.measured(answers.rows(connection.execute(query))) for query in (text, statement.as_trino_means(text, "athena")))

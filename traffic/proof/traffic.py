@@ -263,7 +263,8 @@ def _write_object(root, cluster, at, name, lines):
     folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
     folder.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-    with gzip.open(folder / f"{cluster.name}-{time.strftime('%Y%m%dT%H%MZ')}{name}.json.gz", "wt", encoding="utf-8") as file:
+    # The level of extract-pods.
+    with gzip.open(folder / f"{cluster.name}-{time.strftime('%Y%m%dT%H%MZ')}{name}.json.gz", "wt", compresslevel=6, encoding="utf-8") as file:
         file.write(text)
 
 

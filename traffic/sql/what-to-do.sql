@@ -51,18 +51,18 @@ pairs AS (
   LEFT JOIN places AS near_a ON near_a.cluster = c.cluster AND near_a.who = c.b AND near_a.az_id = c.a_az_id
   GROUP BY c.cluster, c.a, c.b
 ),
-services AS (
+selections AS (
   -- A row for each group of a Service, and one for a group without a name: that there is one of a cluster shows that its Services are listed,
-  -- or why they are not.
+  -- or why they are not. Also one for each controller of pods whose group is a label, whose text begins with that of the group.
   SELECT
     l.cluster, CASE g.selected WHEN '' THEN '' ELSE
       l.namespace || chr(31) || split_part(g.selected, '/', 1) || chr(31) || split_part(g.selected, '/', 2) END AS who,
-    l.namespace || '/' || l.name AS service, l.traffic_distribution,
+    l.namespace || '/' || l.name AS service, l.traffic_distribution, g.selected LIKE '%/%/%' AS is_controller,
+    CASE WHEN g.selected LIKE 'StatefulSet/%' THEN split_part(g.selected, '/', 2) WHEN g.selected LIKE '%/%/StatefulSet/%' THEN split_part(g.selected, '/', 4) END AS stateful_set,
     CASE
       WHEN l.kind = 'missing' THEN l.phase
       -- kube-proxy does not handle a headless Service. Local and the annotation take precedence over trafficDistribution.
       WHEN l.headless THEN 'headless'
-      WHEN g.selected LIKE 'StatefulSet/%' THEN 'of a StatefulSet'
       WHEN l.internal_traffic_policy = 'Local' THEN 'local'
       WHEN l.topology_mode IN ('Auto', 'auto') THEN 'annotated'
       WHEN l.traffic_distribution IS NOT NULL THEN 'set'
@@ -71,7 +71,7 @@ services AS (
     min(l.cluster) OVER () = max(l.cluster) OVER () AS in_the_only_cluster
   FROM (
     SELECT
-      kind, cluster, namespace, name, headless, traffic_distribution, internal_traffic_policy, topology_mode, selected_groups, phase,
+      kind, cluster, namespace, name, headless, traffic_distribution, internal_traffic_policy, topology_mode, selected_groups, selected_controllers, phase,
       rank() OVER (PARTITION BY cluster, kind ORDER BY observed_at DESC) AS age_rank
     -- Not max: DuckDB 2.0 then takes it over all partitions.
     FROM pods
@@ -79,25 +79,33 @@ services AS (
       AND dt BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(:to AS varchar), 1, 10)
       AND dt || ' ' || hour BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(:to AS varchar), 1, 13)
   ) AS l
-  CROSS JOIN UNNEST(coalesce(l.selected_groups, ARRAY['']) || ARRAY['']) AS g (selected)
+  CROSS JOIN UNNEST(coalesce(l.selected_groups || l.selected_controllers, l.selected_groups, ARRAY['']) || ARRAY['']) AS g (selected)
   WHERE l.age_rank = 1
+),
+services AS (
+  -- If some of the pods are a StatefulSet's, callers of the Service need one of these.
+  SELECT
+    cluster, who, service, traffic_distribution, is_controller, in_the_only_cluster, max(stateful_set) OVER (PARTITION BY cluster, service, who) AS stateful_set,
+    CASE WHEN state NOT IN ('refused', 'failed', 'headless') AND max(stateful_set) OVER (PARTITION BY cluster, service, who) IS NOT NULL THEN 'of a StatefulSet' ELSE state END AS state
+  FROM selections
 ),
 fronts AS (
   SELECT
-    cluster, who, service, traffic_distribution, state, in_the_only_cluster,
+    cluster, who, service, traffic_distribution, state, in_the_only_cluster, stateful_set, max(stateful_set) OVER (PARTITION BY cluster, who) AS stateful_set_of_the_group,
     row_number() OVER (
       PARTITION BY cluster, who ORDER BY CASE WHEN state IN ('not set', 'annotated') THEN 0 WHEN state IN ('refused', 'failed') THEN 2 ELSE 1 END, service
     ) AS place,
     count(*) OVER (PARTITION BY cluster, who) AS services
   FROM services
+  WHERE NOT is_controller
 ),
 told AS (
   -- For each pair, its two groups and the group without a name: what there is to do with each Service of it.
   SELECT
-    p.cluster, p.a, p.b, p.cross_az_bytes, p.usd, p.a_saves_usd, p.b_saves_usd, s.side, f.place, f.services, f.state,
+    p.cluster, p.a, p.b, p.cross_az_bytes, p.usd, p.a_saves_usd, p.b_saves_usd, s.side, f.place, f.services, f.state, f.stateful_set_of_the_group,
     CASE f.state
       WHEN 'headless' THEN f.service || ' is headless: its clients choose the pod'
-      WHEN 'of a StatefulSet' THEN f.service || ' is in front of a StatefulSet, whose pods are not alike'
+      WHEN 'of a StatefulSet' THEN f.service || ' is in front of the StatefulSet ' || f.stateful_set || ', whose pods are not alike'
       WHEN 'local' THEN f.service || ' has internalTrafficPolicy: Local: what crosses zones did not come through it'
       ELSE CASE
         WHEN CASE s.side WHEN 'a' THEN p.a_saves_usd ELSE p.b_saves_usd END = 0
@@ -123,6 +131,7 @@ advice AS (
       WHEN 'failed' THEN 'its Services could not be listed: the log of extract-pods says why'
       ELSE 'no Services are listed'
     END AS not_listed,
+    coalesce(bool_or(side <> '' AND stateful_set_of_the_group IS NOT NULL), false) AS is_stateful,
     coalesce(bool_or(side = 'a' AND state IN ('not set', 'annotated')), false) AS a_can_be_set,
     coalesce(bool_or(side = 'b' AND state IN ('not set', 'annotated')), false) AS b_can_be_set,
     nullif(concat_ws('; ',
@@ -141,7 +150,8 @@ SELECT
   split_part(b, chr(31), 1) AS b_namespace, split_part(b, chr(31), 3) AS b_group,
   cross_az_bytes, round(usd, 2) AS usd_a_month, round(a_saves_usd, 2) AS a_saves_usd, round(b_saves_usd, 2) AS b_saves_usd,
   CASE
-    WHEN split_part(a, chr(31), 2) = 'StatefulSet' OR split_part(b, chr(31), 2) = 'StatefulSet'
+    -- A label may name the group of its pods. Its Services tell then.
+    WHEN is_stateful OR split_part(a, chr(31), 2) = 'StatefulSet' OR split_part(b, chr(31), 2) = 'StatefulSet'
       THEN 'zone-aware routing in the client: the pods of a StatefulSet are not alike'
     WHEN a_saves_usd = 0 AND b_saves_usd = 0 THEN 'pods in more zones: they have none in common'
     WHEN are_listed AND NOT (a_can_be_set AND a_saves_usd > 0) AND NOT (b_can_be_set AND b_saves_usd > 0)

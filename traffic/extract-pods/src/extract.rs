@@ -332,9 +332,9 @@ impl<'a> Listing<'a> {
             Err(reason) => return self.missing(Part::Services, *reason),
         };
         let mut count = 0;
-        for (service, groups) in selections.with_pods() {
+        for (service, selected) in selections.with_pods() {
             let cluster = &self.payload.cluster;
-            let record = ServiceRecord::of(cluster, service, groups, self.observed_at);
+            let record = ServiceRecord::of(cluster, service, selected, self.observed_at);
             write(&mut self.object, self.payload, &Record::Service(record))?;
             count += 1;
         }

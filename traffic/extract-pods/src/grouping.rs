@@ -31,6 +31,14 @@ pub struct Group {
     pub kind: String,
 }
 
+impl std::fmt::Display for Group {
+    /// `KIND/NAME`. Neither has a slash: a kind is a word, and a label's value and an object's name
+    /// cannot have one (Kubernetes documentation, "Labels and Selectors", "Object Names and IDs").
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
 impl Grouping {
     /// Groups by these labels, in this order. Without labels, every pod is counted under its owner.
     ///
@@ -65,13 +73,23 @@ impl Grouping {
     #[must_use]
     pub fn group(&self, pod: &Pod) -> Group {
         if let Some(value) = self.labels.iter().find_map(|label| pod.label(label)) {
-            return Group::new(value, "Label");
+            return Group::new(value, Group::LABEL);
         }
         owner(pod).unwrap_or_else(|| Group::new(&pod.metadata.namespace, "Namespace"))
     }
 }
 
 impl Group {
+    /// The kind of a group that a label names.
+    pub const LABEL: &str = "Label";
+
+    /// The controller that made the pod, as people know it: a Deployment, a StatefulSet, … A label
+    /// may name the group of its pods, and hide it. Returns `None` if nothing controls the pod.
+    #[must_use]
+    pub fn of_controller(pod: &Pod) -> Option<Self> {
+        owner(pod)
+    }
+
     fn new(name: &str, kind: &str) -> Self {
         Self {
             name: name.to_owned(),

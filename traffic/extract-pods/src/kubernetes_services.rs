@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::described::in_time;
 use crate::error::Error;
-use crate::grouping::Grouping;
+use crate::grouping::{Group, Grouping};
 use crate::objects::{Phase, Pod};
 use crate::record::Reason;
 
@@ -169,10 +169,32 @@ async fn all(reader: &Reader, page_size: u32) -> Result<Vec<Service>, Error> {
     Ok(services)
 }
 
-/// Services, each with the groups of the pods that it selects.
+/// What a Service selects.
+#[derive(Debug, Default)]
+pub struct Selected {
+    /// The groups of its pods, each `KIND/NAME`.
+    pub groups: BTreeSet<String>,
+    /// The controllers of its pods whose group is a label, each `GROUP-KIND/GROUP/KIND/NAME`. Other
+    /// groups are their controller, or have none.
+    pub controllers: BTreeSet<String>,
+}
+
+impl Selected {
+    fn add(&mut self, pod: &Pod, grouping: &Grouping) {
+        let group = grouping.group(pod);
+        if group.kind == Group::LABEL
+            && let Some(controller) = Group::of_controller(pod)
+        {
+            self.controllers.insert(format!("{group}/{controller}"));
+        }
+        self.groups.insert(group.to_string());
+    }
+}
+
+/// Services, each with what it selects of the pods.
 #[derive(Debug, Default)]
 pub struct Selections {
-    services: Vec<(Service, BTreeSet<String>)>,
+    services: Vec<(Service, Selected)>,
     /// The positions of the Services in [`Selections::services`], by their namespace and by one
     /// label of their selector: most of a cluster's Services need no look at a pod.
     by_label: HashMap<String, HashMap<String, HashMap<String, Vec<usize>>>>,
@@ -194,12 +216,12 @@ impl Selections {
             let with_label = in_namespace.entry(key.clone()).or_default();
             let positions = with_label.entry(value.clone()).or_default();
             positions.push(selections.services.len());
-            selections.services.push((service, BTreeSet::new()));
+            selections.services.push((service, Selected::default()));
         }
         selections
     }
 
-    /// Adds the group of `pod` to each Service that selects it.
+    /// Adds the group of `pod`, and its controller, to each Service that selects it.
     ///
     /// Only pods that can be endpoints count: the EndpointSlice controller leaves out pods that have
     /// ended, and pods without an address.
@@ -217,24 +239,23 @@ impl Selections {
             .filter_map(|(key, value)| in_namespace.get(key)?.get(value))
             .flatten();
         for &position in candidates {
-            let Some((service, groups)) = self.services.get_mut(position) else {
+            let Some((service, selected)) = self.services.get_mut(position) else {
                 continue;
             };
             let mut selector = service.spec.selector.iter();
             if selector.all(|(key, value)| labels.get(key) == Some(value)) {
-                let group = grouping.group(pod);
-                groups.insert(format!("{}/{}", group.kind, group.name));
+                selected.add(pod, grouping);
             }
         }
     }
 
-    /// The Services that have pods, each with the groups of its pods as `KIND/NAME`.
-    pub fn with_pods(&self) -> impl Iterator<Item = (&Service, &BTreeSet<String>)> {
+    /// The Services that have pods, each with what it selects.
+    pub fn with_pods(&self) -> impl Iterator<Item = (&Service, &Selected)> {
         let services = self
             .services
             .iter()
-            .map(|(service, groups)| (service, groups));
-        services.filter(|(_, groups)| !groups.is_empty())
+            .map(|(service, selected)| (service, selected));
+        services.filter(|(_, selected)| !selected.groups.is_empty())
     }
 }
 

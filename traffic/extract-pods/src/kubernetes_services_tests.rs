@@ -36,8 +36,8 @@ fn selected(services: Vec<Service>, pods: &[Pod]) -> Vec<(String, Vec<String>)> 
     for pod in pods {
         selections.add(pod, &Grouping::default());
     }
-    let found = selections.with_pods().map(|(service, groups)| {
-        let groups = groups.iter().cloned().collect();
+    let found = selections.with_pods().map(|(service, selected)| {
+        let groups = selected.groups.iter().cloned().collect();
         (service.metadata.name.clone(), groups)
     });
     found.collect()
@@ -81,6 +81,44 @@ fn a_service_may_select_several_groups_and_a_group_have_several_services() {
             is("front", &["Deployment/checkout", "Label/cart"]),
             is("cart", &["Label/cart"]),
         ]
+    );
+}
+
+#[test]
+fn the_controllers_of_a_group_that_a_label_names_are_told() {
+    let owned = |labels: Value, kind: &str, name: &str| {
+        pod("shop", labels, |pod| {
+            pod["metadata"]["ownerReferences"] =
+                json!([{"kind": kind, "name": name, "controller": true}]);
+        })
+    };
+    let labels = || json!({"app": "db", "tier": "back"});
+    let pods = [
+        owned(labels(), "StatefulSet", "db-main"),
+        owned(
+            json!({"app": "db", "tier": "back", "pod-template-hash": "5d8"}),
+            "ReplicaSet",
+            "db-proxy-5d8",
+        ),
+        // Nothing controls this one, and the group of the last one is its controller.
+        pod("shop", labels(), |_| {}),
+        owned(json!({"tier": "back"}), "StatefulSet", "queue"),
+    ];
+    let mut selections = Selections::new(vec![selecting("back", json!({"tier": "back"}))]);
+    for pod in &pods {
+        selections.add(pod, &Grouping::default());
+    }
+    let (_, selected) = selections.with_pods().next().unwrap();
+    assert_eq!(
+        Vec::from_iter(&selected.controllers),
+        [
+            "Label/db/Deployment/db-proxy",
+            "Label/db/StatefulSet/db-main"
+        ]
+    );
+    assert_eq!(
+        Vec::from_iter(&selected.groups),
+        ["Label/db", "StatefulSet/queue"]
     );
 }
 

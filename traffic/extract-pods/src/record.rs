@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::grouping::Grouping;
 use crate::instances::Instance;
 use crate::interfaces::Interface;
-use crate::kubernetes_services::{self, Service};
+use crate::kubernetes_services::{self, Selected, Service};
 use crate::objects::{Node, Phase, Pod};
 
 /// An Availability Zone.
@@ -223,6 +223,8 @@ pub struct ServiceRecord<'a> {
     pub topology_mode: Option<&'a str>,
     /// The groups of the pods that it selects, each `KIND/NAME`.
     pub selected_groups: &'a BTreeSet<String>,
+    /// The controllers of those that a label groups: [`Selected::controllers`].
+    pub selected_controllers: &'a BTreeSet<String>,
     /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
@@ -277,12 +279,12 @@ impl Reason {
 }
 
 impl<'a> ServiceRecord<'a> {
-    /// The record of `service`, which selects pods of these groups.
+    /// The record of `service`, and of what it selects.
     #[must_use]
     pub fn of(
         cluster: &'a str,
         service: &'a Service,
-        groups: &'a BTreeSet<String>,
+        selected: &'a Selected,
         observed_at: Timestamp,
     ) -> Self {
         let spec = &service.spec;
@@ -297,7 +299,8 @@ impl<'a> ServiceRecord<'a> {
             traffic_distribution: spec.traffic_distribution.as_deref(),
             internal_traffic_policy: spec.internal_traffic_policy.as_deref(),
             topology_mode: service.metadata.annotations.topology_mode.as_deref(),
-            selected_groups: groups,
+            selected_groups: &selected.groups,
+            selected_controllers: &selected.controllers,
             observed_at,
         }
     }

@@ -68,6 +68,7 @@ async fn a_service_is_written_with_the_groups_of_its_pods() {
         "uid": "22222222-2222-4222-8222-000000000000", "service_type": "ClusterIP", "headless": false,
         "ports": ["80/TCP 8080 http"], "traffic_distribution": null, "internal_traffic_policy": "Cluster",
         "topology_mode": null, "selected_groups": ["Label/app-0"],
+        "selected_controllers": ["Label/app-0/Deployment/app-0"],
     });
     assert_eq!(lines[0], plain);
     assert_eq!(
@@ -103,6 +104,8 @@ async fn the_groups_are_those_of_the_payload() {
         services(&scene)[0]["selected_groups"],
         json!(["Deployment/app-0"])
     );
+    // The group is the controller itself.
+    assert_eq!(services(&scene)[0]["selected_controllers"], json!([]));
 }
 
 #[tokio::test]
