@@ -73,7 +73,7 @@ describe('the size', () => {
     expect(() => {
       checkNodeGroup(cni, four, 'g');
     }).not.toThrow();
-    expect(Buffer.byteLength(userData(cni, four, 'g'))).toBeLessThan(14_000);
+    expect(Buffer.byteLength(userData(cni, four, 'g'))).toBeLessThan(14_050);
   });
 
   test('has what tells CloudFormation only where a rolling update waits for it', () => {
