@@ -35,7 +35,10 @@ done
 install --mode 644 "$here"/systemd/hookline-*.{service,timer} "$units/"
 install --mode 644 "$here/systemd/kubelet.service.d/50-hookline.conf" "$units/kubelet.service.d/"
 ln --symbolic --force ../hookline-interfaces.timer "$units/timers.target.wants/"
-ln --symbolic --force ../hookline-signal.service "$units/kubelet.service.wants/"
+# User data has it for a group with a rolling update only.
+if [[ -e $here/systemd/hookline-signal.service ]]; then
+  ln --symbolic --force ../hookline-signal.service "$units/kubelet.service.wants/"
+fi
 
 # Not in an image, and not where systemd does not run.
 if [[ -z $root && -d /run/systemd/system ]]; then

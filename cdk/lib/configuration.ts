@@ -1,8 +1,9 @@
 /** The app's configuration file, which defines what is deployed: read it and check it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
+import { type NetworkIds, completeConfig, placeholderIds } from './complete-config';
 import { checkParts } from './configuration-rules';
-import { type HooklineConfig, configSchemaMistakes } from './shared/config';
+import { type HooklineConfig, type HooklineConfigFile, configSchemaMistakes } from './shared/config';
 import { ConfigurationError, mistakesOf, throwAll } from './shared/configuration-error';
 
 /** The default file names, in the order in which they are tried. */
@@ -10,8 +11,8 @@ const DEFAULT_FILES = ['hookline.config.json', 'hookline.config.ts'];
 
 /** A configuration and its folder. */
 export interface LoadedConfig {
-  /** The checked configuration. */
-  readonly config: HooklineConfig;
+  /** The checked configuration, as the file has it. */
+  readonly config: HooklineConfigFile;
   /** The folder of the configuration file. Paths in the configuration are relative to it. */
   readonly folder: string;
 }
@@ -45,19 +46,50 @@ export function loadConfig(file?: string): LoadedConfig {
 }
 
 /**
- * Checks a configuration: its JSON Schema, the profiles, and the rules between its parts.
+ * Checks a configuration: its JSON Schema, the profiles, and the rules between its parts. With a mistake in `network`, the parts that
+ * may take ids from it are not checked yet.
  *
  * @param config the value to check
  * @throws ConfigurationError that names each wrong field, as a person wrote it, and its remedy
  */
-export function checkConfig(config: unknown): asserts config is HooklineConfig {
+export function checkConfig(config: unknown): asserts config is HooklineConfigFile {
   const mistakes = configSchemaMistakes(config);
+  const ofSchema = mistakes.map(({ error }) => error);
+  if (typeof config !== 'object' || config === null) {
+    throwAll(ofSchema);
+    return;
+  }
+  const file = config as HooklineConfigFile;
+  if (mistakes.some(({ path, isUnknownField }) => path[0] === 'network' && !isUnknownField)) {
+    throwAll(ofSchema);
+  }
+  let ids: NetworkIds | undefined;
+  const ofNetwork = mistakesOf(() => {
+    ids = idsBeforeDeployment(file);
+  });
+  if (ofNetwork.length > 0) {
+    throwAll([...ofSchema, ...ofNetwork]);
+  }
+  const completed = completeConfig(file, ids);
   throwAll([
-    ...mistakes.map(({ error }) => error),
+    ...[...mistakes, ...completed.mistakes].map(({ error }) => error),
     ...mistakesOf(() => {
-      checkParts(config, mistakes);
+      checkParts(completed.config, [...mistakes, ...completed.mistakes]);
     }),
   ]);
+}
+
+function idsBeforeDeployment({ network, region }: HooklineConfigFile): NetworkIds | undefined {
+  return network === undefined ? undefined : placeholderIds(network, region);
+}
+
+/**
+ * Returns a checked configuration with every id: those of its `network` are placeholders. What is printed from it must have no id in it.
+ *
+ * @param file the checked configuration
+ */
+export function withPlaceholderNetwork(file: HooklineConfigFile): HooklineConfig {
+  return completeConfig(file, idsBeforeDeployment(file)).config;
 }
 
 function read(path: string): unknown {

@@ -1,8 +1,11 @@
 /** The app: the stacks of a configuration, and the checks of cdk-nag. */
 import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { completeConfig, networkProps } from './complete-config';
 import { HooklineStack, functionCode } from './hookline-stack';
 import type { LoadedConfig } from './configuration';
+import { NetworkStack } from './nodegroup/network-stack';
+import { throwAll } from './shared/configuration-error';
 import type { FunctionCode } from './shared/function-code';
 import { TemplateQuotas } from './shared/template-quotas';
 import { CrossAzTrafficStack } from './traffic/cross-az-traffic-stack';
@@ -13,6 +16,8 @@ export interface HooklineApp {
   readonly app: App;
   /** The stack of launches and of node naming. */
   readonly stack: HooklineStack;
+  /** The stack of the network; absent if the configuration has no `network`. */
+  readonly networkStack?: NetworkStack;
   /** The stack of the cross-AZ traffic; absent if the configuration has no `traffic`. */
   readonly trafficStack?: CrossAzTrafficStack;
 }
@@ -26,20 +31,30 @@ export interface HooklineApp {
  * @param props the props of the app
  */
 export function hooklineApp(
-  { config, folder }: LoadedConfig,
+  { config: file, folder }: LoadedConfig,
   code?: FunctionCode,
   props?: AppProps,
 ): HooklineApp {
   const app = new App(props);
-  const account = config.account ?? process.env['CDK_DEFAULT_ACCOUNT'];
-  const region = config.region ?? process.env['CDK_DEFAULT_REGION'];
+  const account = file.account ?? process.env['CDK_DEFAULT_ACCOUNT'];
+  const region = file.region ?? process.env['CDK_DEFAULT_REGION'];
   const env = { ...(account === undefined ? {} : { account }), ...(region === undefined ? {} : { region }) };
+  const networkStack =
+    file.network === undefined
+      ? undefined
+      : new NetworkStack(app, `${file.stackName}-network`, { network: networkProps(file.network), env });
+  const { config, mistakes } = completeConfig(file, networkStack?.network);
+  throwAll(mistakes.map(({ error }) => error));
   const stack = new HooklineStack(app, config.stackName, {
     config,
     folder,
     ...(code === undefined ? {} : { code }),
     env,
   });
+  // The name of the cluster is literal, so no reference says that the network comes first.
+  if (networkStack !== undefined) {
+    stack.addStackDependency(networkStack);
+  }
   const trafficStack =
     config.traffic === undefined
       ? undefined
@@ -53,5 +68,10 @@ export function hooklineApp(
     Tags.of(app).add(key, value);
   }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new TemplateQuotas());
-  return { app, stack, ...(trafficStack === undefined ? {} : { trafficStack }) };
+  return {
+    app,
+    stack,
+    ...(networkStack === undefined ? {} : { networkStack }),
+    ...(trafficStack === undefined ? {} : { trafficStack }),
+  };
 }

@@ -35,9 +35,16 @@ export {
   type NetworkedGroups,
   networkDefinitions,
 } from './nodegroup/network-definitions';
+export { NetworkStack, type NetworkStackProps } from './nodegroup/network-stack';
 export type { PlannedNetwork } from './nodegroup/subnet-plan';
 export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
-export type { HooklineConfig, NodeGroup, NodeGroupCluster, NodeNetwork } from './shared/config';
+export type {
+  HooklineConfig,
+  HooklineConfigFile,
+  NodeGroup,
+  NodeGroupCluster,
+  NodeNetwork,
+} from './shared/config';
 export { ConfigurationError } from './shared/configuration-error';
 export { FunctionCode, type FunctionCodeOptions } from './shared/function-code';
 export type { FunctionName } from './shared/functions';

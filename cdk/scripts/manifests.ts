@@ -1,7 +1,7 @@
 /**
  * Prints the NetworkAttachmentDefinitions of a configuration's node groups, as a list in JSON that `kubectl apply -f` takes.
  * `--config FILE` replaces `hookline.config.json`. `--app FILE` takes the configuration of an app instead: a TypeScript file whose default
- * export returns it, as that of `examples/from-an-empty-account`. `--namespace NAME` replaces `default`. `--demo GROUP` adds the demo
+ * export returns it, as that of `examples/from-an-empty-account-in-code`. `--namespace NAME` replaces `default`. `--demo GROUP` adds the demo
  * application on the nodes of a group, `--zone ZONE` chooses its zone.
  */
 import { existsSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { demoApplication } from '../lib/nodegroup/demo-application';
 import { networkDefinitions } from '../lib/nodegroup/network-definitions';
-import { loadConfig } from '../lib/configuration';
+import { loadConfig, withPlaceholderNetwork } from '../lib/configuration';
 import type { HooklineConfig } from '../lib/shared/config';
 import { ConfigurationError, reportingConfigurationErrors } from '../lib/shared/configuration-error';
 
@@ -23,7 +23,7 @@ function configOfApp(file: string): HooklineConfig {
     throw new ConfigurationError(
       '--app',
       existsSync(path) ? `${path} has no function as its default export` : `${path} does not exist`,
-      'Give a file like examples/from-an-empty-account/app.ts, whose default export is a function that returns the configuration',
+      'Give a file like examples/from-an-empty-account-in-code/app.ts, whose default export is a function that returns the configuration',
     );
   }
   return (app.default as () => HooklineConfig)();
@@ -39,7 +39,10 @@ function main(): void {
       zone: { type: 'string' },
     },
   });
-  const config = values.app === undefined ? loadConfig(values.config).config : configOfApp(values.app);
+  const config =
+    values.app === undefined
+      ? withPlaceholderNetwork(loadConfig(values.config).config)
+      : configOfApp(values.app);
   const items = [
     ...networkDefinitions(config, values.namespace),
     ...(values.demo === undefined

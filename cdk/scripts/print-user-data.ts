@@ -3,13 +3,21 @@
  * absent if there is one only. `--config FILE` replaces `hookline.config.json`.
  */
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../lib/configuration';
+import { loadConfig, withPlaceholderNetwork } from '../lib/configuration';
 import { userData } from '../lib/nodegroup/node-group-template';
 import { ConfigurationError, reportingConfigurationErrors } from '../lib/shared/configuration-error';
 
 function main(): void {
   const { values } = parseArgs({ options: { config: { type: 'string' }, group: { type: 'string' } } });
-  const { config } = loadConfig(values.config);
+  const file = loadConfig(values.config).config;
+  if (file.network !== undefined) {
+    throw new ConfigurationError(
+      'network',
+      'its ids are known when it is deployed, and the user data has them',
+      'Take the user data from the launch template of the node group',
+    );
+  }
+  const config = withPlaceholderNetwork(file);
   const groups = config.nodeGroups ?? [];
   const group =
     values.group === undefined && groups.length === 1

@@ -8,7 +8,7 @@ import { checkNodeGroup } from '../lib/nodegroup/multus-node-group';
 import { userData } from '../lib/nodegroup/node-group-template';
 import type { NodeGroup } from '../lib/shared/config';
 import type { Profile } from '../lib/shared/profile.generated';
-import { NODE_BUNDLE, REPOSITORY } from '../lib/shared/repository';
+import { NODE_BUNDLE, NODE_SIGNAL_BUNDLE, REPOSITORY } from '../lib/shared/repository';
 
 /** The folder of the examples. */
 export const USER_DATA = join(REPOSITORY, 'node', 'tests', 'user-data');
@@ -89,11 +89,11 @@ const SIGNAL = { stack: 'hookline', resource: 'NodeGroupupfGroup0123ABCD', regio
 
 /** Returns the examples: file name and content. */
 export function userDataExamples(): Record<string, string> {
-  const bundle = readFileSync(NODE_BUNDLE, 'utf8');
   return Object.fromEntries(
     Object.entries(GROUPS).map(([name, group]) => {
       checkNodeGroup(group, profile, name);
       const signal = group.rollingUpdate === undefined ? undefined : SIGNAL;
+      const bundle = readFileSync(signal === undefined ? NODE_BUNDLE : NODE_SIGNAL_BUNDLE, 'utf8');
       return [name, userData(group, profile, name, signal).replace(bundle, () => '@BUNDLE@\n')];
     }),
   );

@@ -1,6 +1,6 @@
 # Which interface is which network's (docs/node.md, "How an interface is known").
 # In: one reading of the metadata service (imds.sh). $settings: the output of settings.jq.
-# Out: { found: [{ network: …, interface: …, certain }], missing: [network with the `interfaces` that fit, …], others: [interface, …] }
+# Out: { found: [{ network: …, interface: …, certain }], missing: [network with the `reason`, …], others: [interface, …] }
 
 . as $reading
 | ([.interfaces[] | select(.mac == $reading.mac) | .subnetId] | first) as $node_subnet
@@ -25,7 +25,8 @@
     { found: [], missing: [], others: (.interfaces | map(select(.mac != $reading.mac)) | sort_by(.mac)) };
     [.others[] | select(is_of($network) and (is_claimed | not))] as $interfaces
     # Of two, nothing tells which one it is.
-    | if ($interfaces | length) != 1 then .missing += [$network + {$interfaces}]
+    | if ($interfaces | length) != 1 then .missing += [$network + {reason: (if $interfaces == [] then "missing"
+          else "ambiguous (\($interfaces | map(.interfaceId) | join(", ")) fit)" end)}]
       else
         # While a number reads 0, an interface can be taken for another network's in the same subnet. Where no
         # other network has the subnet, one interface alone is certain; elsewhere only all of them together are.

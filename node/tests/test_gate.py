@@ -126,8 +126,18 @@ class TheGate(GateTest):
         self.attach(node, SIGNALING, "subnet-0c", 2)
         self.attach(node, USER_PLANE, "subnet-0c", 7)
         gate = node.gate()
-        self.says(node, "user-plane (subnet-0c; several fit: eni-11, eni-12) is missing since")
+        self.says(node, "user-plane (subnet-0c) is ambiguous (eni-11, eni-12 fit) since")
+        self.assertNotIn("is missing since", node.log("gate").splitlines()[-1])
         self.stays_closed(node, gate)
+
+    def test_says_at_once_that_a_missing_interface_became_ambiguous(self):
+        node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-0c"]}]})
+        node.gate(HOOKLINE_REPORT_SECONDS="3600")
+        self.says(node, "user-plane (subnet-0c) is missing since")
+        node.hide(SIGNALING)
+        for mac in (SIGNALING, USER_PLANE):
+            node.show(mac, subnet_id="subnet-0c")
+        wait_for("the gate says it", lambda: "user-plane (subnet-0c) is ambiguous" in node.log("gate"))
 
     def test_takes_no_interface_in_the_nodes_own_subnet_without_a_device_index(self):
         node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-node"]}]})

@@ -326,6 +326,35 @@ class Kubelet(InterfacesTest):
         self.assertEqual(node.interfaces(check=False, HOOKLINE_WAIT_SECONDS="1").returncode, 1)
         self.assertIn("hookline-interfaces: kubelet waits: another run does not end", node.console())
 
+    def test_that_another_run_does_not_end_stops_neither_a_start_by_hand_nor_a_later_one(self):
+        for made, said in (("open-gate", "somebody made /run/hookline/open-gate"), ("interfaces-ready", "everything was configured in this boot before")):
+            with self.subTest(made):
+                node = self.node()
+                self.attach_both(node)
+                node.write(f"/run/hookline/{made}", "")
+                node.background("another", "flock", "/run/hookline/lock", "sleep", "infinity")
+                wait_for("the lock is held", lambda node=node: node.run("flock", "--nonblock", "/run/hookline/lock", "true", check=False).returncode)
+                self.assertIn(f"kubelet starts all the same: {said}", node.interfaces(HOOKLINE_WAIT_SECONDS="1").stderr)
+
+    def test_says_that_the_lock_cannot_be_made_or_taken(self):
+        node = self.node()
+        self.attach_both(node)
+        node.run("mkdir", "-p", "/run/hookline/lock")
+        self.assertEqual(node.interfaces(check=False).returncode, 1)
+        self.assertIn("kubelet waits: /run/hookline/lock cannot be written", node.console())
+        node.run("rmdir", "/run/hookline/lock")
+        # A node without util-linux's flock.
+        node.run("bash", "-c", "printf '#!/bin/bash\nexit 127\n' >/run/no-flock && chmod 755 /run/no-flock && mount --bind /run/no-flock $(command -v flock)")
+        self.assertEqual(node.interfaces(check=False).returncode, 1)
+        self.assertIn("or there is no flock", node.console())
+
+    def test_tells_an_ambiguous_interface_from_a_missing_one(self):
+        node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-0c"]}]})
+        self.attach(node, SIGNALING, "ens6", "subnet-0c", 1, "10.0.1.4", plug=False)
+        self.attach(node, USER_PLANE, "ens7", "subnet-0c", 2, "10.0.1.5", plug=False)
+        self.assertEqual(node.interfaces(check=False).returncode, 1)
+        self.assertIn("user-plane: its interface is ambiguous (eni-11, eni-12 fit)", node.console())
+
     def test_starts_again_in_the_same_boot_though_an_interface_went_away(self):
         node = self.node()
         self.attach_both(node)

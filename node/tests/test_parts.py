@@ -37,11 +37,18 @@ class TheScripts(unittest.TestCase):
 
     def test_are_in_the_bundle(self):
         """The bundle is what user data has. Its bytes are not compared: they depend on the version of liblzma."""
-        self.assertEqual(bundle.content(bundle.BUNDLE.read_text()), list(bundle.files()), "not current: python3 node/bundle.py")
+        for path, signal in ((bundle.BUNDLE, False), (bundle.SIGNAL_BUNDLE, True)):
+            self.assertEqual(bundle.content(path.read_text()), list(bundle.files(signal)), f"{path.name} is not current: python3 node/bundle.py")
+
+    def test_tell_cloudformation_nothing_without_the_bundle_for_it(self):
+        without, whole = dict(bundle.files(signal=False)), dict(bundle.files())
+        self.assertEqual(sorted(whole.keys() - without.keys()), sorted(bundle.OF_SIGNAL))
+        self.assertEqual(without, {name: whole[name] for name in without})
 
     def test_fit_into_user_data(self):
         """EC2 takes 16,384 bytes. The rest is for the settings and for a NodeConfig, which has the cluster's CA."""
         self.assertLess(len(bundle.BUNDLE.read_bytes()), 12.25 * 1024)
+        self.assertLess(len(bundle.SIGNAL_BUNDLE.read_bytes()), 12.75 * 1024)
 
     def test_measure_no_time_by_the_clock(self):
         """chrony can set it back, and a wait would last. Bash's SECONDS goes by it (variables.c, get_seconds); /proc/uptime does not."""

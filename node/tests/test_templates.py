@@ -16,7 +16,8 @@ LEFT_OUT = ("W3005", "W3010")
 EXAMPLES = {
     "managed-node-groups": ("bin/hookline.ts", "examples/managed-node-groups/hookline.config.ts"),
     "self-managed-nodes": ("bin/hookline.ts", "examples/self-managed-nodes/hookline.config.json"),
-    "from-an-empty-account": ("examples/from-an-empty-account/app.ts", None),
+    "from-an-empty-account": ("bin/hookline.ts", "examples/from-an-empty-account/hookline.config.json"),
+    "from-an-empty-account-in-code": ("examples/from-an-empty-account-in-code/app.ts", None),
 }
 
 

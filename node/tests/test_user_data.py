@@ -16,6 +16,7 @@ from pathlib import Path
 
 import bundle
 from kit import user_data
+from kit.user_data import with_bundle
 from kit.machine import find, need, wait_for
 from kit.node import NAMESPACES, PROGRAMS, ROOT, SETTINGS, Node, Vpc
 
@@ -53,11 +54,6 @@ spec:
 """
 
 
-def text_of(path):
-    """An example, with the bundle in it."""
-    return path.read_text().replace("@BUNDLE@\n", bundle.BUNDLE.read_text())
-
-
 def parts_of(text):
     """The parts that cloud-init finds."""
     need("cloud-init")
@@ -84,26 +80,26 @@ class TheUserDataOfAmazonLinux(unittest.TestCase):
     def test_is_parsed_by_cloud_init(self):
         for path in OF_AMAZON_LINUX:
             with self.subTest(path.name):
-                kinds = [part["type"] for part in parts_of(text_of(path))]
+                kinds = [part["type"] for part in parts_of(with_bundle(path))]
                 self.assertEqual(kinds, ["text/x-shellscript"] if path.name == MANAGED else ["application/node.eks.aws", "text/x-shellscript"])
 
     def test_is_shorter_than_ec2s_limit_with_what_eks_adds(self):
         for path in OF_AMAZON_LINUX:
             with self.subTest(path.name):
-                text = text_of(path)
+                text = with_bundle(path)
                 self.assertLess(len((merged(text, True) if path.name == MANAGED else text).encode()), 16_384)
 
     def test_has_ascii_and_short_lines_only(self):
         """RFC 5322 allows 998 characters in a line, and MIME without an encoding only ASCII."""
         for path in OF_AMAZON_LINUX:
             with self.subTest(path.name):
-                text = text_of(path)
+                text = with_bundle(path)
                 self.assertTrue(text.isascii())
                 scripts = [part["content"] for part in parts_of(text) if part["type"] == "text/x-shellscript"]
                 self.assertLess(max(len(line) for script in scripts for line in script.splitlines()), 998)
 
     def test_keeps_its_parts_when_eks_adds_one(self):
-        text = text_of(EXAMPLES / MANAGED)
+        text = with_bundle(EXAMPLES / MANAGED)
         for first in (True, False):
             with self.subTest(first=first):
                 parts = parts_of(merged(text, first))
@@ -115,7 +111,7 @@ class TheUserDataOfAmazonLinux(unittest.TestCase):
         for path in OF_AMAZON_LINUX:
             with self.subTest(path.name), tempfile.TemporaryDirectory() as folder:
                 script = Path(folder) / "script"
-                script.write_text(script_of(text_of(path)))
+                script.write_text(script_of(with_bundle(path)))
                 done = subprocess.run(["shellcheck", str(script)], capture_output=True, text=True, check=False)
                 self.assertEqual((done.returncode, done.stdout), (0, ""))
 
@@ -128,7 +124,7 @@ class TheUserDataOfAmazonLinux(unittest.TestCase):
             if path.name == MANAGED:
                 continue
             with self.subTest(path.name):
-                config = parts_of(text_of(path))[0]["yaml"]
+                config = parts_of(with_bundle(path))[0]["yaml"]
                 self.assertEqual((config["apiVersion"], config["kind"]), ("node.eks.aws/v1alpha1", "NodeConfig"))
                 self.assertLessEqual(set(config["spec"]), set(known))
                 for section, fields in config["spec"].items():
@@ -142,7 +138,7 @@ class TheUserDataOfAmazonLinux(unittest.TestCase):
                     "--register-with-taints=multus=pending:NoSchedule,example.com/spare=:PreferNoSchedule"]})
 
     def test_leaves_the_cluster_to_eks_on_a_managed_group_without_an_image(self):
-        text = text_of(EXAMPLES / MANAGED)
+        text = with_bundle(EXAMPLES / MANAGED)
         self.assertNotIn("apiServerEndpoint", text)
         self.assertNotIn("kubelet-extra-args", text)
 
@@ -159,23 +155,25 @@ class TheScript(unittest.TestCase):
         return self.node.run("bash", "-s", text=script, check=check)
 
     def test_installs_the_programs_with_settings_that_they_take(self):
-        self.run_script(script_of(text_of(EXAMPLES / MANAGED)))
+        self.run_script(script_of(with_bundle(EXAMPLES / MANAGED)))
         found = json.loads(self.node.run("bash", "-c", f"jq -L {PROGRAMS} -f {PROGRAMS}/settings.jq {SETTINGS}").stdout)
         self.assertEqual([(one["network"], one["interfaceName"], one["mtu"], one["mode"]) for one in found["networks"]],
                          [("signaling", "signaling", 9001, "multus"), ("user-plane", "up0", 9001, "multus"), ("management é", "mgmt", 1500, "os")])
-        for name, content in bundle.files():
+        for name, content in bundle.files(signal=False):
             if name.startswith("program/"):
                 mode = "755" if (ROOT / name).stat().st_mode & 0o100 else "644"
                 installed = f"{PROGRAMS}/{name.removeprefix('program/')}"
                 self.assertEqual(self.node.run("cat", installed).stdout, content)
                 self.assertEqual(self.node.run("stat", "--format", "%a", installed).stdout.strip(), mode)
         self.assertIn("TimeoutStartSec=infinity", self.node.run("cat", KUBELET).stdout)
+        signal = self.node.run("bash", "-c", f"ls {PROGRAMS} /etc/systemd/system /etc/systemd/system/kubelet.service.wants | grep signal || true").stdout
+        self.assertEqual(signal, "", "no unit that names a program which is not there")
         left = self.node.run("bash", "-c", "ls -d /tmp/tmp.*/install.sh || true").stdout
         self.assertEqual(left, "")
 
     def test_gives_nodeadm_max_pods_after_all_others(self):
         """nodeadm reads /etc/eks/nodeadm.d after the user data, and the later value wins (awslabs/amazon-eks-ami, nodeadm)."""
-        self.run_script(script_of(text_of(EXAMPLES / MANAGED)))
+        self.run_script(script_of(with_bundle(EXAMPLES / MANAGED)))
         drop_in = self.node.run("cat", NODEADM).stdout
         read = subprocess.run(["/usr/bin/python3", "-c", "import sys, yaml, json; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"],
                               input=drop_in, capture_output=True, text=True, check=True).stdout
@@ -184,23 +182,23 @@ class TheScript(unittest.TestCase):
     def test_of_a_group_with_its_own_node_config_needs_no_drop_in(self):
         for name in ("al2023-managed-with-image.txt", "al2023-self-managed.txt"):
             with self.subTest(name):
-                self.run_script(script_of(text_of(EXAMPLES / name)))
+                self.run_script(script_of(with_bundle(EXAMPLES / name)))
                 self.assertEqual(self.node.run("test", "-e", NODEADM, check=False).returncode, 1)
 
     def test_installs_programs_that_run_from_a_folder_where_nothing_may_be_executed(self):
         """As hardened images mount /tmp."""
         self.node.run("bash", "-c", "mkdir /run/tmp && mount -t tmpfs -o noexec tmpfs /run/tmp")
-        self.node.run("bash", "-s", text=script_of(text_of(EXAMPLES / MANAGED)), env={"TMPDIR": "/run/tmp"})
+        self.node.run("bash", "-s", text=script_of(with_bundle(EXAMPLES / MANAGED)), env={"TMPDIR": "/run/tmp"})
         self.assertEqual(self.node.run(f"{PROGRAMS}/hookline-interfaces", check=False).returncode, 2, "its usage")
 
     def test_may_run_again(self):
-        script = script_of(text_of(EXAMPLES / MANAGED))
+        script = script_of(with_bundle(EXAMPLES / MANAGED))
         self.run_script(script)
         self.run_script(script)
 
     def test_that_fails_leaves_kubelet_a_gate_that_is_not_there(self):
         """systemd does not start a unit whose ExecStartPre fails, and nodeadm starts kubelet even if a script fails."""
-        script = script_of(text_of(EXAMPLES / MANAGED))
+        script = script_of(with_bundle(EXAMPLES / MANAGED))
         line = bundle.BUNDLE.read_text().splitlines()[3]
         self.assertNotEqual(self.run_script(script.replace(line, line[:-1] + "~"), check=False).returncode, 0)
         self.assertIn(f"ExecStartPre={PROGRAMS}/hookline-gate", self.node.run("cat", KUBELET).stdout)
@@ -219,7 +217,7 @@ class TheSignal(unittest.TestCase):
         self.node = Node(self, Vpc(self))
         # /opt and /var/lib/hookline of the node are not those of this machine.
         self.node.run("bash", "-c", "mkdir -p /etc/systemd/system /run/opt/aws/bin /run/lib && mount --bind /run/opt /opt && mount --bind /run/lib /var/lib")
-        self.node.run("bash", "-s", text=script_of(text_of(EXAMPLES / "al2023-self-managed-rolling.txt")))
+        self.node.run("bash", "-s", text=script_of(with_bundle(EXAMPLES / "al2023-self-managed-rolling.txt")))
 
     def stub(self, path, text):
         self.node.write(path, text)

@@ -5,7 +5,7 @@
  * needs the gate: if anything after it fails, kubelet does not start.
  */
 import { readFileSync } from 'node:fs';
-import { NODE_BUNDLE } from '../shared/repository';
+import { NODE_BUNDLE, NODE_SIGNAL_BUNDLE } from '../shared/repository';
 import { type Part, multipart } from './mime';
 import type { NodeSettings } from './node-settings';
 import { type JoinFacts, type NodeFacts, asciiJson, valueAndEffect } from './node-facts';
@@ -24,7 +24,8 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
     join === undefined ? [] : [{ contentType: 'application/node.eks.aws', content: nodeConfig(join, facts) }];
   const dropIn = join === undefined ? drop(facts) : '';
   const signal = facts.signal === undefined ? '' : signalScript(facts.signal);
-  const script = installScript(inLines(settings)) + signal + dropIn;
+  const script =
+    installScript(inLines(settings), signal === '' ? NODE_BUNDLE : NODE_SIGNAL_BUNDLE) + signal + dropIn;
   return multipart([...parts, { contentType: 'text/x-shellscript', content: script }]);
 }
 
@@ -32,7 +33,7 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
  * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. A hardened image may
  * mount /tmp with noexec, so nothing is executed there. The lines of the bundle have neither a quote nor a backslash.
  */
-function installScript(settings: string): string {
+function installScript(settings: string, bundle: string): string {
   return `#!/bin/bash
 set -euo pipefail
 dir=/etc/systemd/system/kubelet.service.d
@@ -45,7 +46,7 @@ work=$(mktemp -d)
 python3 - "$work" <<'HOOKLINE'
 import base64, lzma, pathlib, sys
 text = """
-${readFileSync(NODE_BUNDLE, 'utf8')}"""
+${readFileSync(bundle, 'utf8')}"""
 parts = iter(lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0"))
 for name, text in zip(parts, parts):
     path = pathlib.Path(sys.argv[1], name)

@@ -6,6 +6,7 @@ import {
   type IVpc,
   InterfaceVpcEndpointAwsService,
   IpAddresses,
+  Peer,
   Port,
   SecurityGroup,
   Subnet,
@@ -105,6 +106,74 @@ const SERVICES: Readonly<Record<string, InterfaceVpcEndpointAwsService>> = {
   SsmMessages: InterfaceVpcEndpointAwsService.SSM_MESSAGES,
 };
 
+/** The VPC's block, if none is given. */
+const DEFAULT_CIDR = '10.0.0.0/16';
+
+/** A zone of a network in the settings of its definitions. */
+export type DefinitionZone = NonNullable<NodeNetwork['definition']>['zones'][number];
+
+/**
+ * Checks a network, and plans its subnets.
+ *
+ * @param props the network. Ids may be tokens
+ * @returns the subnets of each network, by its name
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function planNetwork({
+  zones,
+  networks,
+  vpc = {},
+}: Pick<MultusNetworkProps, 'zones' | 'networks' | 'vpc'>): Map<string, PlannedSubnet[]> {
+  if (zones.length < 2 || zones.length > 3 || new Set(zones).size < zones.length) {
+    throw new ConfigurationError(
+      'zones',
+      'not two or three different zones',
+      'EKS needs subnets in two zones at least',
+    );
+  }
+  if ('vpcId' in vpc) {
+    if (vpc.nodeSubnetIds.length !== zones.length) {
+      throw new ConfigurationError(
+        'vpc.nodeSubnetIds',
+        'not one subnet for each zone',
+        'Name one for each zone, in their order',
+      );
+    }
+    return planSubnets(networks, zones.length, vpc.networkCidr, 'networks');
+  }
+  const { cidr = DEFAULT_CIDR } = vpc;
+  const length = Number(cidr.split('/')[1]);
+  if (ofCidr(cidr) === undefined || length < 16 || length > 20) {
+    throw new ConfigurationError(
+      'vpc.cidr',
+      `${JSON.stringify(cidr)} is not an IPv4 CIDR block of /16 to /20`,
+      'Correct it',
+    );
+  }
+  return planSubnets(networks, zones.length, halves(cidr)[1], 'networks');
+}
+
+/**
+ * Returns the zones of a network for its definitions, with its range for pods.
+ *
+ * @param planned the plan of all networks
+ * @param zones the names of the zones
+ * @param network the network's name
+ * @throws ConfigurationError if the network has no range for pods
+ */
+export function definitionZones(
+  planned: ReadonlyMap<string, readonly PlannedSubnet[]>,
+  zones: readonly string[],
+  network: string,
+): DefinitionZone[] {
+  return (planned.get(network) ?? []).map(({ zone, cidr, podRange }) => {
+    if (podRange === undefined) {
+      throw new ConfigurationError(`network ${network}`, 'has no range for pods', 'Set podPrefixLength');
+    }
+    return { zone: zones[zone] ?? '', cidr, podRange, reserved: true };
+  });
+}
+
 /** The length of the prefix of public subnets, unless the VPC is too small for it. */
 const PUBLIC_PREFIX_LENGTH = 24;
 
@@ -133,40 +202,16 @@ export class MultusNetwork extends Construct {
     private readonly props: MultusNetworkProps,
   ) {
     super(scope, id);
-    const { zones, networks, vpc = {} } = props;
-    if (zones.length < 2 || zones.length > 3 || new Set(zones).size < zones.length) {
-      throw new ConfigurationError(
-        'zones',
-        'not two or three different zones',
-        'EKS needs subnets in two zones at least',
-      );
-    }
+    const { zones, vpc = {} } = props;
+    this.planned = planNetwork(props);
     if ('vpcId' in vpc) {
-      if (vpc.nodeSubnetIds.length !== zones.length) {
-        throw new ConfigurationError(
-          'vpc.nodeSubnetIds',
-          'not one subnet for each zone',
-          'Name one for each zone, in their order',
-        );
-      }
       this.vpc = Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: vpc.vpcId, availabilityZones: [...zones] });
       this.nodeSubnetIds = new Map(zones.map((zone, n) => [zone, vpc.nodeSubnetIds[n] ?? '']));
-      this.planned = planSubnets(networks, zones.length, vpc.networkCidr, 'networks');
     } else {
-      const cidr = vpc.cidr ?? '10.0.0.0/16';
-      const length = Number(cidr.split('/')[1]);
-      if (ofCidr(cidr) === undefined || length < 16 || length > 20) {
-        throw new ConfigurationError(
-          'vpc.cidr',
-          `${JSON.stringify(cidr)} is not an IPv4 CIDR block of /16 to /20`,
-          'Correct it',
-        );
-      }
-      const [ofCluster, ofNetworks] = halves(cidr);
-      const created = this.createVpc(cidr, ofCluster, vpc.natGateways ?? zones.length);
+      const created = this.createVpc(vpc);
       this.vpc = created;
-      this.nodeSubnetIds = new Map(created.privateSubnets.map((one, n) => [zones[n] ?? '', one.subnetId]));
-      this.planned = planSubnets(networks, zones.length, ofNetworks, 'networks');
+      const subnets = created.privateSubnets.length > 0 ? created.privateSubnets : created.isolatedSubnets;
+      this.nodeSubnetIds = new Map(subnets.map((one, n) => [zones[n] ?? '', one.subnetId]));
     }
     this.createSubnets();
     this.cluster = props.cluster === undefined ? undefined : this.clusterOf(props.cluster);
@@ -201,17 +246,13 @@ export class MultusNetwork extends Construct {
    *
    * @throws ConfigurationError if the network has no range for pods
    */
-  definitionZones(network: string): NonNullable<NodeNetwork['definition']>['zones'] {
-    return (this.planned.get(network) ?? []).map(({ zone, cidr, podRange }) => {
-      if (podRange === undefined) {
-        throw new ConfigurationError(`network ${network}`, 'has no range for pods', 'Set podPrefixLength');
-      }
-      return { zone: this.props.zones[zone] ?? '', cidr, podRange, reserved: true };
-    });
+  definitionZones(network: string): DefinitionZone[] {
+    return definitionZones(this.planned, this.props.zones, network);
   }
 
-  private createVpc(cidr: string, ofCluster: string, natGateways: number): Vpc {
+  private createVpc({ cidr = DEFAULT_CIDR, natGateways = this.props.zones.length }: NewVpc): Vpc {
     const { zones } = this.props;
+    const [ofCluster] = halves(cidr);
     // Three quarters of the cluster's half are private subnets, and the last has the public ones.
     const half = Number(ofCluster.split('/')[1]);
     const vpc = new Vpc(this, 'Vpc', {
@@ -238,8 +279,20 @@ export class MultusNetwork extends Construct {
     });
     vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
     if (natGateways === 0) {
+      const group = new SecurityGroup(this, 'Endpoints', {
+        vpc,
+        description: 'The endpoints of what nodes call (Hookline)',
+        allowAllOutbound: false,
+      });
+      // A literal block: cdk-nag cannot judge a reference to that of the VPC, and fails.
+      group.addIngressRule(Peer.ipv4(cidr), Port.tcp(443), 'The VPC');
       for (const [name, service] of Object.entries(SERVICES)) {
-        vpc.addInterfaceEndpoint(name, { service, subnets: { subnets: vpc.isolatedSubnets } });
+        vpc.addInterfaceEndpoint(name, {
+          service,
+          subnets: { subnets: vpc.isolatedSubnets },
+          securityGroups: [group],
+          open: false,
+        });
       }
     }
     return vpc;

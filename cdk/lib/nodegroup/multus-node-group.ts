@@ -49,7 +49,24 @@ export interface MultusNodeGroupProps {
 }
 
 const schema = JSON.parse(readFileSync(CONFIG_SCHEMA, 'utf8')) as object;
-const validate = compileSchema({ $ref: 'config#/$defs/NodeGroup' }, schema);
+// What a configuration file may leave to its `network` has been filled in.
+const validate = compileSchema(
+  {
+    $ref: 'config#/$defs/NodeGroup',
+    type: 'object',
+    required: ['cluster', 'subnetIds'],
+    properties: {
+      networks: {
+        type: 'object',
+        additionalProperties: {
+          type: 'object',
+          properties: { definition: { type: 'object', required: ['zones'] } },
+        },
+      },
+    },
+  },
+  schema,
+);
 
 /**
  * A node group with its launch template, its hook and, if it has none, its role.

@@ -3,7 +3,7 @@ import type {NamingProfile} from './naming-profile.generated';
 import type {Profile} from './profile.generated';
 
 /**
- * The configuration of the app: one stack for the groups of an existing cluster (docs/deploy.md).
+ * The configuration of the app: one stack for the groups of a cluster, which exists or which `network` creates (docs/deploy.md).
  */
 export interface HooklineConfig {
   /**
@@ -28,8 +28,9 @@ export interface HooklineConfig {
    */
   architecture?: 'arm64' | 'x86_64';
   reservedConcurrency?: ReservedConcurrency;
+  network?: Network;
   /**
-   * The profiles of the groups (docs/profile.md).
+   * The profiles of the groups (docs/profile.md). With `network`, `subnetIds` and `securityGroupIds` of its networks may be absent.
    *
    * @minItems 1
    */
@@ -121,6 +122,96 @@ export interface ReservedConcurrency {
   'name-nodes'?: number;
 }
 /**
+ * The network of the node groups, which is a stack of its own, `STACKNAME-network`: a VPC, the subnets and the security group of each network, and a cluster (docs/node-groups.md). Node groups and slots that name no ids use these.
+ */
+export interface Network {
+  /**
+   * Two or three Availability Zones, by their names. Add a third one at the end.
+   *
+   * @minItems 2
+   * @maxItems 3
+   */
+  zones: string[];
+  /**
+   * The networks. The order decides their CIDR blocks, so add new ones at the end.
+   *
+   * @minItems 1
+   * @maxItems 40
+   */
+  networks: NetworkSubnets[];
+  /**
+   * The VPC to create. Its first half is for the cluster, the second for networks. Default: 10.0.0.0/16.
+   */
+  vpc?: {
+    /**
+     * The VPC's CIDR block, /16 to /20.
+     */
+    cidr?: string;
+    /**
+     * The number of NAT gateways. With 0, the VPC has endpoints of what nodes need. Default: one for each zone.
+     */
+    natGateways?: number;
+  };
+  /**
+   * A VPC that exists, instead of `vpc`.
+   */
+  existingVpc?: {
+    /**
+     * The VPC's id.
+     */
+    vpcId: string;
+    /**
+     * A block of the VPC in which nothing is yet. The subnets of networks are created in it.
+     */
+    networkCidr: string;
+    /**
+     * The subnets of the nodes' primary interfaces, one for each zone, in the order of `zones`.
+     *
+     * @minItems 2
+     * @maxItems 3
+     */
+    nodeSubnetIds: string[];
+  };
+  /**
+   * The cluster to create, without Auto Mode and without nodes. Default: none; each node group has its `cluster`.
+   */
+  cluster?: {
+    /**
+     * The cluster's name.
+     */
+    name: string;
+    /**
+     * The version of Kubernetes, as `1.33`.
+     */
+    version: string;
+    /**
+     * Whether the API server has a public endpoint, beside the private one.
+     */
+    publicEndpoint?: boolean;
+    /**
+     * The CIDR block of the cluster's services, outside the VPC.
+     */
+    serviceCidr?: string;
+  };
+}
+/**
+ * The subnets of a network, one in each zone, and their security group.
+ */
+export interface NetworkSubnets {
+  /**
+   * The network's name, as slots of profiles have it.
+   */
+  name: string;
+  /**
+   * The length of the prefix of the subnets.
+   */
+  prefixLength?: number;
+  /**
+   * The length of the prefix of the range for pods in each subnet, a CIDR reservation; at least two more than `prefixLength`. Default: no range.
+   */
+  podPrefixLength?: number;
+}
+/**
  * The subnets and security groups in which interfaces may be created: one of these fields. Default: those that the profiles name, by their ids; if these are too many for a role's policies, synthesis asks for this field.
  */
 export interface NetworkLimit {
@@ -199,14 +290,21 @@ export interface NodeGroup {
    * The nodes' operating system. Bottlerocket has no gate without a bootstrap container of your own (docs/node-groups.md).
    */
   operatingSystem?: 'al2023' | 'bottlerocket';
-  cluster: NodeGroupCluster;
+  cluster?: NodeGroupCluster;
   /**
-   * The subnets of the nodes' primary interfaces. They decide the group's Availability Zones.
+   * The subnets of the nodes' primary interfaces. They decide the group's Availability Zones. Required without `network`. Default: the nodes' subnets of `network`.
    *
    * @minItems 1
    * @maxItems 16
    */
-  subnetIds: string[];
+  subnetIds?: string[];
+  /**
+   * With `network`, instead of `subnetIds`: the group's Availability Zones. Default: all zones of `network`.
+   *
+   * @minItems 1
+   * @maxItems 3
+   */
+  zones?: string[];
   /**
    * The instance types. All have the same architecture, and room for the interfaces of the profile.
    *
@@ -297,7 +395,7 @@ export interface NodeGroup {
   rollingUpdate?: RollingUpdate;
 }
 /**
- * The cluster of a node group.
+ * The cluster of a node group. Required without a cluster of `network`. Default: that cluster.
  */
 export interface NodeGroupCluster {
   /**
@@ -383,11 +481,11 @@ export interface NodeNetwork {
      */
     ipam: 'static' | 'whereabouts' | 'host-local';
     /**
-     * The Availability Zones, each with a subnet of the network.
+     * The Availability Zones, each with a subnet of the network. Required, unless `network` has the network with `podPrefixLength`. Default: those of `network`.
      *
      * @minItems 1
      */
-    zones: {
+    zones?: {
       /**
        * The zone's name.
        */

@@ -1,24 +1,57 @@
 /** The types of the app's configuration, and its JSON Schema. */
 import { readFileSync } from 'node:fs';
+import type {
+  HooklineConfig as Generated,
+  NodeGroup as GeneratedNodeGroup,
+  NodeNetwork as GeneratedNodeNetwork,
+  NodeGroupCluster,
+} from './config.generated';
+import type { Profile, Slot } from './profile.generated';
 import { CONFIG_SCHEMA } from './repository';
 import { type SchemaMistake, compileSchema, schemaMistakes } from './schema-check';
 
 export type {
   Alarms,
   FunctionSource,
-  HooklineConfig,
   LaunchHook,
   Logs,
   Naming,
-  NodeGroup,
+  Network,
   NodeGroupCluster,
-  NodeNetwork,
   NodeTaint,
   PodRoute,
   Reconcile,
   Traffic,
   TrafficCluster,
 } from './config.generated';
+
+type With<T, Field extends keyof T> = T & Required<Pick<T, Field>>;
+
+/** What a node does with the interface of a network. */
+export type NodeNetwork = Omit<GeneratedNodeNetwork, 'definition'> & {
+  definition?: With<NonNullable<GeneratedNodeNetwork['definition']>, 'zones'>;
+};
+
+/** A node group, with its cluster and its subnets. */
+export type NodeGroup = Omit<GeneratedNodeGroup, 'cluster' | 'subnetIds' | 'zones' | 'networks'> & {
+  cluster: NodeGroupCluster;
+  subnetIds: string[];
+  networks?: Record<string, NodeNetwork>;
+};
+
+/** A configuration in which every id is given. */
+export type HooklineConfig = Omit<Generated, 'network' | 'nodeGroups'> & { nodeGroups?: NodeGroup[] };
+
+/** A profile of a configuration file. With `network`, the subnets of its slots may be absent. */
+export type ProfileInFile = Omit<Profile, 'slots'> & {
+  slots?: (Omit<Slot, 'subnetIds'> & Partial<Pick<Slot, 'subnetIds'>>)[];
+};
+
+/** A configuration file. With `network`, ids may be absent: `completeConfig` gives them. */
+export type HooklineConfigFile = Omit<Generated, 'profiles' | 'retiredProfiles'> & {
+  profiles: ProfileInFile[];
+  retiredProfiles?: ProfileInFile[];
+};
 
 const validate = compileSchema(JSON.parse(readFileSync(CONFIG_SCHEMA, 'utf8')) as object);
 

@@ -17,6 +17,7 @@ const FILES = {
   profileSchema: 'functions/profile.schema.json',
   instanceTypes: 'local/src/ec2/instance_types.tsv',
   nodeBundle: 'node/bundle.txt',
+  nodeSignalBundle: 'node/bundle-signal.txt',
   crossAzTraffic: 'statemachine/cross-az-traffic.asl.json',
   launchNode: 'statemachine/launch-node.asl.json',
   nameNode: 'statemachine/name-node.asl.json',
@@ -61,5 +62,7 @@ export const TRAFFIC_TABLES = join(REPOSITORY, FILES.trafficTables);
 export const TRAFFIC_PRICES = join(REPOSITORY, FILES.trafficPrices);
 /** The node's programs, packed for user data (`node/bundle.py`). */
 export const NODE_BUNDLE = join(REPOSITORY, FILES.nodeBundle);
+/** The same, with what tells CloudFormation that a node is ready. */
+export const NODE_SIGNAL_BUNDLE = join(REPOSITORY, FILES.nodeSignalBundle);
 /** The network limits of EC2's instance types. */
 export const INSTANCE_TYPES = join(REPOSITORY, FILES.instanceTypes);

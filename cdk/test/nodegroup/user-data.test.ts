@@ -4,6 +4,7 @@ import { Lazy, Stack } from 'aws-cdk-lib';
 import { multipart } from '../../lib/nodegroup/mime';
 import { checkNodeGroup } from '../../lib/nodegroup/multus-node-group';
 import { userData } from '../../lib/nodegroup/node-group-template';
+import { NODE_BUNDLE, NODE_SIGNAL_BUNDLE } from '../../lib/shared/repository';
 import { USER_DATA, userDataExamples } from '../../scripts/user-data';
 import { slot, subnetIds, text } from '../support';
 import { CLUSTER, managedGroup, managedProfile, selfManagedGroup } from './support';
@@ -47,6 +48,40 @@ describe('the size', () => {
     expect(() => {
       checkNodeGroup(managedGroup({ networks: {} }), networks(4), 'g');
     }).not.toThrow();
+  });
+
+  const four = managedProfile({
+    slots: Array.from({ length: 4 }, (_, n) =>
+      slot({
+        network: `network-${n}`,
+        deviceIndex: n + 1,
+        subnetIds: subnetIds(3, 10 * n),
+        secondaryPrivateAddresses: 8,
+      }),
+    ),
+  });
+  const cni = managedGroup({
+    networks: Object.fromEntries(
+      four.slots?.map(({ network }, n) => [
+        network,
+        { interfaceName: `interface-${n}`, cni: { type: 'ipvlan', mode: 'l2' } },
+      ]) ?? [],
+    ),
+  });
+
+  test('of four networks with names and cni over three AZs fits into a managed node group, too', () => {
+    expect(() => {
+      checkNodeGroup(cni, four, 'g');
+    }).not.toThrow();
+    expect(Buffer.byteLength(userData(cni, four, 'g'))).toBeLessThan(14_050);
+  });
+
+  test('has what tells CloudFormation only where a rolling update waits for it', () => {
+    const [without, whole] = [NODE_BUNDLE, NODE_SIGNAL_BUNDLE].map((path) => readFileSync(path, 'utf8'));
+    const signal = { stack: 's', resource: 'r', region: 'us-west-2' };
+    expect(userData(cni, four, 'g')).toContain(without);
+    expect(userData(selfManagedGroup(), managedProfile(), 'g')).toContain(without);
+    expect(userData(selfManagedGroup(), managedProfile(), 'g', signal)).toContain(whole);
   });
 
   test('is refused if it does not fit, with what EKS adds', () => {

@@ -10,9 +10,15 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "user-data"
 INSTALL = "\"$work/install.sh\" <<'HOOKLINE'\n"
 
 
+def with_bundle(path):
+    """An example, with the bundle in it that its group has."""
+    packed = bundle.SIGNAL_BUNDLE if "rolling" in path.name else bundle.BUNDLE
+    return path.read_text().replace("@BUNDLE@\n", packed.read_text())
+
+
 def with_settings(name, settings):
     """An example of the user data that the CDK app makes, with the bundle, and with other settings of the node."""
-    text = (EXAMPLES / name).read_text().replace("@BUNDLE@\n", bundle.BUNDLE.read_text())
+    text = with_bundle(EXAMPLES / name)
     before, _, rest = text.partition(INSTALL)
     _, _, after = rest.partition("\nHOOKLINE\n")
     return f"{before}{INSTALL}{json.dumps(settings)}\nHOOKLINE\n{after}"

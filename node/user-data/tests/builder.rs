@@ -32,7 +32,11 @@ fn origin(name: &str) -> Origin {
 
 fn read(name: &str) -> String {
     let node = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let bundle = fs::read_to_string(node.join("bundle.txt")).unwrap();
+    let bundle = match name.contains("rolling") {
+        true => "bundle-signal.txt",
+        false => "bundle.txt",
+    };
+    let bundle = fs::read_to_string(node.join(bundle)).unwrap();
     let text = fs::read_to_string(node.join("tests/user-data").join(name)).unwrap();
     text.replace("@BUNDLE@\n", &bundle)
 }

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Stack } from 'aws-cdk-lib';
-import { fromAnEmptyAccount } from '../../examples/from-an-empty-account/app';
+import { fromAnEmptyAccount } from '../../examples/from-an-empty-account-in-code/app';
 import { code, resources, text } from '../support';
 
 test('from an empty account: the node group takes the ids of the network, and cdk-nag finds nothing', () => {
@@ -15,7 +15,7 @@ test('from an empty account: the node group takes the ids of the network, and cd
     }
     return Template.fromStack(stack);
   };
-  const [network, hookline] = [templateOf('upf-network'), templateOf('hookline-upf')];
+  const [network, hookline] = [templateOf('hookline-upf-network'), templateOf('hookline-upf')];
   network.resourceCountIs('AWS::EKS::Cluster', 1);
   hookline.resourceCountIs('AWS::EKS::Nodegroup', 1);
   const [nodegroup] = [...resources(hookline, 'AWS::EKS::Nodegroup').values()];
@@ -28,7 +28,7 @@ test('from an empty account: the node group takes the ids of the network, and cd
 describe('npm run manifests -- --app', () => {
   const CDK = join(__dirname, '..', '..');
   const PROGRAM = [join(CDK, 'node_modules', '.bin', 'tsx'), join(CDK, 'scripts', 'manifests.ts')] as const;
-  const APP = join(CDK, 'examples', 'from-an-empty-account', 'app.ts');
+  const APP = join(CDK, 'examples', 'from-an-empty-account-in-code', 'app.ts');
 
   test('prints the definitions and the demo application of the app, as docs/node-groups.md says', () => {
     const [program, script] = PROGRAM;

@@ -2,7 +2,7 @@
  * All from an empty account: a stack with the VPC, the subnets of two networks and the cluster, and a stack with Hookline and a
  * managed node group over two AZs. The second stack takes ids from the first, so the configuration is code.
  *
- * npx cdk deploy --all --app 'npx tsx examples/from-an-empty-account/app.ts'
+ * npx cdk deploy --all --app 'npx tsx examples/from-an-empty-account-in-code/app.ts'
  */
 import { App, type AppProps, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -12,7 +12,7 @@ const env = { region: 'us-west-2' };
 
 /** Creates the stack of the network, and returns the configuration of Hookline with its ids. */
 function createNetwork(app: App): HooklineConfig {
-  const stack = new Stack(app, 'upf-network', { env });
+  const stack = new Stack(app, 'hookline-upf-network', { env });
   const network = new MultusNetwork(stack, 'Network', {
     zones: ['us-west-2a', 'us-west-2b'],
     networks: [{ name: 'signaling', prefixLength: 26 }, { name: 'user-plane' }],

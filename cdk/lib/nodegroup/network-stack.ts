@@ -1,0 +1,48 @@
+/** The stack of a network: it changes rarely, and goes on without Hookline. */
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { MultusNetwork, type MultusNetworkProps } from './multus-network';
+
+/** Props of {@link NetworkStack}. */
+export interface NetworkStackProps extends StackProps {
+  /** The network. */
+  readonly network: MultusNetworkProps;
+}
+
+/** A VPC, the subnets of networks, and a cluster, whose ids another stack takes. */
+export class NetworkStack extends Stack {
+  /** The network. */
+  readonly network: MultusNetwork;
+
+  constructor(scope: Construct, id: string, props: NetworkStackProps) {
+    super(scope, id, { description: 'Hookline: the network of node groups', ...props });
+    const { zones, networks, cluster } = props.network;
+    this.network = new MultusNetwork(this, 'Network', props.network);
+    this.exportAll(
+      networks.flatMap(({ name }) => [
+        ...zones.flatMap((zone) => this.network.subnetIds(name, zone)),
+        this.network.securityGroupId(name),
+      ]),
+    );
+    this.exportAll([...this.network.nodeSubnetIds.values()]);
+    const output = (name: string, value: string, description: string): CfnOutput =>
+      new CfnOutput(this, name, { value, description });
+    output('VpcId', this.network.vpc.vpcId, 'The VPC');
+    if (cluster !== undefined) {
+      output('ClusterName', cluster.name, 'The cluster');
+    }
+  }
+
+  /**
+   * All ids are exported, also those that no other stack takes now. This stack is deployed first. If an export went with the slot that
+   * took it, CloudFormation would refuse that: the deployed other stack still has the slot.
+   */
+  private exportAll(ids: readonly string[]): void {
+    for (const id of ids) {
+      // The id of a subnet that exists is literal, and needs no export.
+      if (this.resolve(id) !== id) {
+        this.exportValue(id);
+      }
+    }
+  }
+}
