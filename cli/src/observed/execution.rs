@@ -123,14 +123,18 @@ impl HistoryEvent {
 /// machine's end states put a sentence before that.
 pub(crate) fn message(cause: &str) -> String {
     // A text of AWS that ends in a full stop, in a sentence.
-    without_debug(&without_encoded(&plain_message(cause)))
-        .replace(".. ", ". ")
-        .replace(SAID_RELEASED, " was abandoned. ")
+    let text = without_debug(&without_encoded(&plain_message(cause))).replace(".. ", ". ");
+    SAID_RELEASED
+        .iter()
+        .fold(text, |text, said| text.replace(said, " was abandoned. "))
 }
 
-/// What the state machine says of the interfaces of each launch that it abandoned. It need not be so: an
-/// instance that runs on keeps what is attached (`$.release.kept`).
-const SAID_RELEASED: &str = " was abandoned and its interfaces were released. ";
+/// What the state machine says of the interfaces of each launch that it abandoned, in this release and
+/// before it. The story tells what was released and what the instance keeps (`$.release.kept`).
+const SAID_RELEASED: [&str; 2] = [
+    " was abandoned and its interfaces were released, but for what an instance that runs on keeps. ",
+    " was abandoned and its interfaces were released. ",
+];
 
 /// What EC2 puts before a text that only `aws sts decode-authorization-message` can read
 /// (<https://docs.aws.amazon.com/cli/latest/reference/sts/decode-authorization-message.html>).
@@ -218,13 +222,14 @@ mod tests {
             message(denied),
             "not allowed (no policy allows it.). Grant it"
         );
-        // They may have been kept, which the story tells.
-        assert_eq!(
-            message(
-                "The launch of i-1 was abandoned and its interfaces were released. Cause: none"
-            ),
-            "The launch of i-1 was abandoned. Cause: none"
-        );
+        for said in SAID_RELEASED {
+            assert_eq!(
+                message(&format!("The launch of i-1{said}Cause: none")),
+                "The launch of i-1 was abandoned. Cause: none"
+            );
+        }
+        let machine = include_str!("../../../statemachine/launch-node.asl.json");
+        assert!(machine.contains(SAID_RELEASED[0]));
         for text in ["", "plain text", "{\"a\": 1}", "{broken"] {
             assert_eq!(message(text), text);
         }

@@ -126,7 +126,9 @@ async fn node_without_another_subnet_is_abandoned_and_the_cause_says_what_to_do(
         let instance = Stage::instance_of(&execution)?;
         let cause = execution.cause.unwrap_or_default();
         for says in [
-            format!("The launch of {instance} was abandoned and its interfaces were released, but for"),
+            format!(
+                "The launch of {instance} was abandoned and its interfaces were released, but for"
+            ),
             format!("network user-plane: no free address left in {full}."),
             "Free some, add a subnet of this AZ to the slot, or narrow excludedRanges".to_owned(),
         ] {
