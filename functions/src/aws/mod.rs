@@ -57,6 +57,16 @@ impl Aws {
     /// [`settings`], so that retries and time-outs are those of the product.
     #[must_use]
     pub fn new(config: &SdkConfig, deployment: Deployment) -> Self {
+        Self::with_ec2(config, deployment, |ec2| ec2)
+    }
+
+    /// As [`new`](Self::new), with a client of EC2 that a test has changed.
+    #[must_use]
+    pub fn with_ec2(
+        config: &SdkConfig,
+        deployment: Deployment,
+        change: impl FnOnce(aws_sdk_ec2::config::Builder) -> aws_sdk_ec2::config::Builder,
+    ) -> Self {
         let calls = Calls::default();
         // The SDK limits retries by a quota for each service and process. This makes it one for
         // each service and `Aws`. In production that is the same. In the scale-out simulator it
@@ -74,7 +84,7 @@ impl Aws {
         Self {
             deployment,
             config: config.clone(),
-            ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+            ec2: aws_sdk_ec2::Client::from_conf(change(ec2).build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
             sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),
             memory: Arc::default(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_config::identity::IdentityCache;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
@@ -18,6 +19,7 @@ use hookline_testkit::roles;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::listings::Listings;
 use crate::strategy::Strategy;
 use crate::tap::{Tap, Tapped};
 use crate::walker::TaskError;
@@ -87,6 +89,7 @@ pub struct Lambda {
     local: LocalAws,
     tap: Tap,
     base: SdkConfig,
+    listings: Listings,
     pools: RefCell<BTreeMap<String, Pool>>,
     /// Documents of the embedded metric format.
     measured: RefCell<Vec<Value>>,
@@ -97,6 +100,7 @@ impl Lambda {
     pub async fn new(local: &LocalAws, tap: Tap, settings: Settings) -> Self {
         Self {
             base: product_config(local).await,
+            listings: Listings::default(),
             local: local.clone(),
             tap,
             settings,
@@ -217,14 +221,23 @@ impl Lambda {
     fn new_sandbox(&self, function: &str) -> Sandbox {
         let tapped = Tapped::new(self.tap.clone(), &self.local, function);
         let killed = tapped.killed();
-        let mut config = self.base.clone().into_builder().http_client(client(tapped));
+        let mut config = self
+            .base
+            .clone()
+            .into_builder()
+            .http_client(client(tapped))
+            // Each sandbox is a process. One cache for all would hold 64 of them, drop arbitrary ones, and
+            // draw a random number for each that it loads again: no history would come twice.
+            .identity_cache(IdentityCache::lazy().build());
         if let Some(role) = roles::of_function(function) {
             let credentials = SharedCredentialsProvider::new(credentials_of(&role));
             config = config.credentials_provider(credentials);
         }
         let config = config.build();
         Sandbox {
-            aws: Aws::new(&config, roles::deployment()),
+            aws: Aws::with_ec2(&config, roles::deployment(), |ec2| {
+                ec2.interceptor(self.listings.clone())
+            }),
             killed,
         }
     }

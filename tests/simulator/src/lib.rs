@@ -15,6 +15,7 @@ pub mod cells;
 mod executions;
 pub mod faults;
 pub mod lambda;
+mod listings;
 pub mod minutes;
 pub mod progress;
 mod reconcile;
