@@ -7,8 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::admission::after_continue::MAX_SECONDS_AFTER_CONTINUE;
-use crate::admission::wait::growing_pause;
+use crate::admission::wait::{MAX_SECONDS_AFTER_CONTINUE, growing_pause};
 use crate::ids::InstanceId;
 
 /// The key of the taint, unless the profile has another.

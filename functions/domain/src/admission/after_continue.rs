@@ -6,17 +6,13 @@
 
 use super::demand::Demand;
 use super::queue::Queue;
-use super::wait::growing_pause;
+use super::wait::{MAX_SECONDS_AFTER_CONTINUE, growing_pause};
 use crate::execution::DeleteOnTerminationTiming;
 use crate::profile::Profile;
 
 /// The oldest listing of instances that [`decide`] may rest on, in seconds. What it does not show are
 /// launches younger than that, which need other calls first.
 pub const MAX_LISTING_AGE_SECONDS: u64 = 60;
-
-/// The longest that an execution goes on after its node is ready, in seconds, less the time for its
-/// last calls. What is not set by then, reconcile sets.
-pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 
 /// The shortest wait for launches that are not ready, in seconds: it grows from the first to the second
 /// with the time that this launch has waited. One that is stuck, or pending for an hour, keeps all that

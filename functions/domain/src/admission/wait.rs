@@ -1,4 +1,5 @@
-//! Waits: how long ones are cut, and pauses after an address conflict.
+//! Waits: how long ones are cut, how long an execution waits after its node is ready, and pauses after an
+//! address conflict.
 
 use crate::execution::{Step, WaitReason};
 use crate::ids::InstanceId;
@@ -10,6 +11,10 @@ const MAX_SECONDS: u32 = 300;
 /// does not extend its hook: if Auto Scaling throttled that, the launch would be late, and those after
 /// it would take it for a backlog. The piece is long enough for the tries of the heartbeat before it.
 const MAX_SECONDS_OF_LAST: u32 = 60;
+
+/// The longest that an execution goes on after its node is ready, in seconds, less the time for its
+/// last calls. What is not set by then, reconcile sets.
+pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 
 /// How long to wait, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
