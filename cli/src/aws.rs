@@ -66,7 +66,7 @@ impl Aws {
     /// Nothing is called.
     ///
     /// # Errors
-    /// Returns an error if the AWS profile or the Region is not there or cannot be one.
+    /// Returns an error if the AWS profile does not exist, or if no valid Region is set.
     pub(crate) async fn connect(settings: &AwsSettings) -> Result<Self, Error> {
         // First: an AWS profile that does not exist has no Region either.
         let origin = Origin::read(settings.profile.as_deref()).await?;

@@ -123,7 +123,7 @@ async fn in_pool(aws: &Aws, case: &Case) -> Result<Option<String>> {
         .map(|(_, member)| member.lifecycle_state))
 }
 
-/// The profile that the newest execution was given; else the one that covers the instance; else that
+/// The profile that the first execution was given; else the one that covers the instance; else that
 /// of an earlier execution of the group.
 async fn profile(aws: &Aws, case: &Case) -> Result<Option<ProfileInput>> {
     let read = |execution: &Execution| {

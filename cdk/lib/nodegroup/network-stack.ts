@@ -24,7 +24,12 @@ export class NetworkStack extends Stack {
         this.network.securityGroupId(name),
       ]),
     );
-    this.exportAll([...this.network.nodeSubnetIds.values()]);
+    const { securityGroupId, endpoint, certificateAuthority } = this.network.cluster ?? {};
+    this.exportAll(
+      [...this.network.nodeSubnetIds.values(), securityGroupId, endpoint, certificateAuthority].filter(
+        (id) => id !== undefined,
+      ),
+    );
     const output = (name: string, value: string, description: string): CfnOutput =>
       new CfnOutput(this, name, { value, description });
     output('VpcId', this.network.vpc.vpcId, 'The VPC');

@@ -149,11 +149,25 @@ test('ids that the file has stay, and a group of the profile wins over that of t
   expect(JSON.stringify(hookline.toJSON())).not.toContain(String(groupOfSignaling));
 });
 
+function outputs({ network }: { network: Template }): string[] {
+  return Object.values(network.toJSON()['Outputs'] as Record<string, { Export?: { Name: string } }>)
+    .flatMap(({ Export: name }) => name?.Name ?? [])
+    .sort();
+}
+
+test('what a group with an AMI of its own imports of the cluster stays exported without the AMI', () => {
+  const config = example();
+  const nodeGroups = (config.nodeGroups ?? []).map((one) => ({
+    ...one,
+    imageId: 'ami-0123456789abcdef0',
+  }));
+  const before = outputs(made({ ...config, nodeGroups }));
+  const after = outputs(made(config));
+  expect(before.some((name) => name.includes('CertificateAuthority'))).toBe(true);
+  expect(before.filter((name) => !after.includes(name))).toEqual([]);
+});
+
 test('a slot can go before its network: the export that the deployed stack still imports stays', () => {
-  const outputs = ({ network }: { network: Template }): string[] =>
-    Object.values(network.toJSON()['Outputs'] as Record<string, { Export?: { Name: string } }>)
-      .flatMap(({ Export: name }) => name?.Name ?? [])
-      .sort();
   const config = example();
   const before = outputs(made(config));
   const profiles = config.profiles.map((one) => ({ ...one, slots: (one.slots ?? []).slice(0, 1) }));
@@ -166,7 +180,7 @@ test('a slot can go before its network: the export that the deployed stack still
   expect(before.filter((name) => !after.includes(name))).toEqual([]);
 });
 
-test('definitions have the zones and the range for pods of their network', () => {
+test('a definition needs a range for pods, which is reserved in each subnet of its network', () => {
   const config = example();
   config.network = {
     zones: ['us-west-2a', 'us-west-2b'],
@@ -196,6 +210,7 @@ test('an existing VPC and cluster keep their ids, without any export of them', (
   network.resourceCountIs('AWS::EC2::VPC', 0);
   network.resourceCountIs('AWS::EKS::Cluster', 0);
   network.resourceCountIs('AWS::EC2::Subnet', 4);
+  expect(JSON.stringify(network.toJSON()['Outputs'])).not.toContain('subnet-0123456789abcdef');
   hookline.hasResourceProperties('AWS::EKS::Nodegroup', { ClusterName: 'old', Subnets: nodeSubnetIds });
 });
 

@@ -47,7 +47,7 @@ function pattern(length: number): object {
   return { source: ['x'.repeat(length - JSON.stringify({ source: [''] }).length)] };
 }
 
-/** The length that a permission counts for, beside its source. */
+/** A permission, without its source. */
 const PERMISSION = { FunctionName: 'f', Action: 'lambda:InvokeFunction' };
 
 interface Quota {

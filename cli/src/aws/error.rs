@@ -152,7 +152,7 @@ fn of_origin(origin: &Origin, absence: Absence) -> String {
         }
         (Origin::EmptyProfile { .. }, _) | (_, Absence::Nowhere) => format!(": {setting} has none"),
         (_, Absence::Wrong) if origin.needs_login() => {
-            format!(": they are those of {setting}, which only the AWS CLI can do")
+            format!(": {setting}. Only the AWS CLI can do that")
         }
         (_, Absence::Wrong) => format!(": {setting} cannot be right"),
         (_, Absence::Failed) => format!(": {setting} failed"),

@@ -19,6 +19,7 @@ fn profile(method: Method) -> Origin {
     Origin::Profile {
         name: "ops".to_owned(),
         method,
+        base: "ops".to_owned(),
         by_option: true,
     }
 }
@@ -92,7 +93,7 @@ fn missing_credentials_are_found_behind_a_failed_dispatch_and_name_the_setting()
         (
             profile(Method::IdentityCenter),
             wrong,
-            "\"ops\", which signs in by IAM Identity Center, which only the AWS CLI can do",
+            "\"ops\", which signs in by IAM Identity Center. Only the AWS CLI can do that",
             "aws sso login --profile ops",
         ),
         (

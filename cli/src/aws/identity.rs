@@ -13,6 +13,9 @@ use crate::judge::finding::quoted;
 /// The most AWS profiles that an error lists.
 const MAX_LISTED: usize = 10;
 
+/// The most roles of a chain that are followed.
+const MAX_CHAIN: usize = 10;
+
 /// The variable that chooses an AWS profile, for the SDK and the AWS CLI.
 const PROFILE_VARIABLE: &str = "AWS_PROFILE";
 
@@ -25,6 +28,8 @@ pub(crate) enum Origin {
     Profile {
         name: String,
         method: Method,
+        /// The AWS profile that `method` is of: the one that a chain of roles begins with.
+        base: String,
         /// Whether `--aws-profile` chose it.
         by_option: bool,
     },
@@ -72,10 +77,11 @@ impl Origin {
                 detail: with_sources(&error),
             })?;
         let name = profiles.selected_profile();
-        if let Some(method) = method(&profiles, name) {
+        if let Some((method, base)) = method(&profiles, name) {
             return Ok(Self::Profile {
                 name: name.to_owned(),
                 method,
+                base: base.to_owned(),
                 by_option: option.is_some(),
             });
         }
@@ -136,7 +142,7 @@ impl Origin {
                 Method::Keys => format!("aws_access_key_id of the AWS profile {name:?}"),
             },
             Self::EmptyProfile { name } => format!("the AWS profile {name:?}"),
-            Self::Elsewhere => "the role of this machine, or a web identity".to_owned(),
+            Self::Elsewhere => "the role of this machine or a web identity".to_owned(),
         }
     }
 
@@ -146,13 +152,15 @@ impl Origin {
             Self::Profile {
                 name,
                 method: Method::IdentityCenter,
+                base,
                 by_option,
-            } => sign_in("aws sso login", name, *by_option),
+            } => sign_in("aws sso login", base, name, *by_option),
             Self::Profile {
                 name,
                 method: Method::Login,
+                base,
                 by_option,
-            } => sign_in("aws login", name, *by_option),
+            } => sign_in("aws login", base, name, *by_option),
             Self::Profile {
                 name,
                 method: Method::Process,
@@ -212,25 +220,27 @@ impl Origin {
     }
 }
 
-/// How to sign in by a command of the AWS CLI, of which this command has no code.
-fn sign_in(login: &str, profile: &str, by_option: bool) -> String {
-    let profile = quoted(profile);
+/// How to sign in to the AWS profile `base` by a command of the AWS CLI, of which this command has no code,
+/// and to export the credentials of `profile`, which rests on it.
+fn sign_in(login: &str, base: &str, profile: &str, by_option: bool) -> String {
+    let (base, profile) = (quoted(base), quoted(profile));
     let without = if by_option {
         " Then run this command without --aws-profile."
     } else {
         ""
     };
     format!(
-        "Sign in and export the credentials: {login} --profile {profile} && \
+        "Sign in and export the credentials: {login} --profile {base} && \
          eval \"$(aws configure export-credentials --profile {profile} --format env)\".{without}"
     )
 }
 
-/// How a profile gets its credentials, in the order in which the SDK looks. `None` if it has none.
-fn method(profiles: &ProfileSet, name: &str) -> Option<Method> {
+/// How a profile gets its credentials, in the order in which the SDK looks, and the profile that says so.
+/// `None` if it has none.
+fn method<'a>(profiles: &'a ProfileSet, name: &'a str) -> Option<(Method, &'a str)> {
     let mut name = name;
     // A chain of roles begins with the profile that has credentials. A loop is the SDK's to refuse.
-    for _ in 0..MAX_LISTED {
+    for _ in 0..MAX_CHAIN {
         let profile = profiles.get_profile(name)?;
         let has = |field: &str| profile.get(field).is_some();
         let next = profile.get("source_profile").filter(|next| *next != name);
@@ -238,21 +248,21 @@ fn method(profiles: &ProfileSet, name: &str) -> Option<Method> {
             match next {
                 Some(next) => {
                     let base = method_of_base(profiles, next);
-                    if matches!(base, Some(Method::IdentityCenter | Method::Login)) {
-                        return base;
+                    if let Some(method @ (Method::IdentityCenter | Method::Login)) = base {
+                        return Some((method, next));
                     }
                     if base.is_none() && profiles.get_profile(next).is_some() {
                         name = next;
                         continue;
                     }
-                    return Some(Method::Role);
+                    return Some((Method::Role, name));
                 }
-                None => return Some(Method::Role),
+                None => return Some((Method::Role, name)),
             }
         }
-        return method_of_base(profiles, name);
+        return Some((method_of_base(profiles, name)?, name));
     }
-    Some(Method::Role)
+    Some((Method::Role, name))
 }
 
 /// How a profile that assumes no role gets its credentials.

@@ -45,14 +45,14 @@ async fn read(option: Option<&str>, environment: &[(&str, &str)]) -> Result<Orig
 
 #[tokio::test]
 async fn each_field_of_a_profile_has_its_method() {
-    for (name, expected) in [
-        ("keys", Method::Keys),
-        ("program", Method::Process),
-        ("center", Method::IdentityCenter),
-        ("console", Method::Login),
-        ("role", Method::Role),
-        ("role-of-center", Method::IdentityCenter),
-        ("loop", Method::Role),
+    for (name, expected, base) in [
+        ("keys", Method::Keys, "keys"),
+        ("program", Method::Process, "program"),
+        ("center", Method::IdentityCenter, "center"),
+        ("console", Method::Login, "console"),
+        ("role", Method::Role, "role"),
+        ("role-of-center", Method::IdentityCenter, "center"),
+        ("loop", Method::Role, "loop"),
     ] {
         for (option, variable) in [(Some(name), ""), (None, name)] {
             let variable = [(PROFILE_VARIABLE, variable)];
@@ -62,6 +62,7 @@ async fn each_field_of_a_profile_has_its_method() {
             let expected = Origin::Profile {
                 name: name.to_owned(),
                 method: expected,
+                base: base.to_owned(),
                 by_option: option.is_some(),
             };
             assert_eq!(found, expected);

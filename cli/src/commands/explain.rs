@@ -322,8 +322,8 @@ impl Launch {
             .skip(1)
             .map(|it| it.words(now))
             .collect();
-        rows.extend(others.iter().map(|other| ("Also", other.as_str())));
         rows.extend(failed.as_ref().map(|(label, text)| (*label, text.as_str())));
+        rows.extend(others.iter().map(|other| ("Also", other.as_str())));
         page.table(LABEL, &rows);
         for (n, execution) in self.executions.iter().enumerate() {
             let label = match n {
@@ -403,8 +403,8 @@ impl OfExecution {
 }
 
 impl Launch {
-    /// What failed in the execution, with its label: all so far in one that runs; else the first error, where
-    /// that is not the one that the execution ended with.
+    /// What failed in the execution, with its label: all so far in one that runs; in one that failed, the first
+    /// error, where that is not the one that the execution ended with.
     fn what_failed(&self) -> Option<(&'static str, String)> {
         let execution = self.executions.first()?;
         let failures = story::failures(&self.story);
@@ -418,6 +418,9 @@ impl Launch {
         if execution.is_running() {
             let all: Vec<String> = failures.iter().map(words).collect();
             return (!all.is_empty()).then(|| ("Failed so far", all.join(", ")));
+        }
+        if execution.status == "SUCCEEDED" {
+            return None;
         }
         let first = failures.first()?;
         let is_told = execution.error.as_ref() == Some(&first.1.error);

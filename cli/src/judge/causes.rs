@@ -315,7 +315,7 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     .of_group(case.group_name());
     let finding = match case.execution() {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
-        Some(execution) => finding.shown_by(format!("Its newest execution ended as {}.", execution.error())),
+        Some(execution) => finding.shown_by(format!("Its execution ended as {}.", execution.error())),
     };
     let finding = with_those_on_others(finding, case, &missing)
         .say("Adopt it: it gets an execution, and stays in service whatever becomes of that (docs/operations/adopt.md).")

@@ -112,7 +112,7 @@ pub(crate) enum Kind {
     RoleMissing,
     /// The policies of a role do not allow a call that it is for.
     RoleLacksPermission,
-    /// The trust policy of a role does not let the service assume it that uses it.
+    /// The trust policy of a role does not let the service that uses it assume it.
     RoleLacksTrust,
     /// An observation failed.
     CouldNotLook,

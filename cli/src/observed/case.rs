@@ -46,7 +46,7 @@ pub(crate) struct Case {
     pub(crate) running_for_unknown: usize,
     /// The events of the first one.
     pub(crate) history: Vec<HistoryEvent>,
-    /// The profile that the newest execution was given; else that of the deployment.
+    /// The profile that the first execution was given; else that of the deployment.
     pub(crate) input: Option<ProfileInput>,
     /// Those of the profile's subnets that exist.
     pub(crate) subnets: Vec<SeenSubnet>,

@@ -8,8 +8,8 @@ use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::{
-    commands, explained, mend, no_trouble, replay, schedule_reconcile, shell, stage, texts,
-    trouble, waiting,
+    commands, explained, mend, no_trouble, replay, schedule_reconcile, shell, shell_after, stage,
+    texts, trouble, waiting,
 };
 
 /// The role that a finding's command finds. The fake IAM has no trust policies, so the CLI's query is run by JMESPath, as
@@ -38,8 +38,8 @@ async fn role_that_is_found(stage: &Stage, cause: &Value) -> Result<String> {
          print(\"\\t\".join(jmespath.search(query, json.loads({:?}))))",
         answer.to_string()
     );
-    let line = format!("aws() {{ python3 -c '{program}' \"$@\"; }}\n{find}");
-    let found = shell(stage, &line).await?;
+    let answers = format!("aws() {{ python3 -c '{program}' \"$@\"; }}");
+    let found = shell_after(stage, &answers, find).await?;
     ensure!(found.trim() == role, "{found} of {find}");
     Ok(role)
 }

@@ -156,8 +156,13 @@ fn check_lines(text: &str) -> Result<()> {
 
 /// Runs a command line in a shell.
 async fn shell(stage: &Stage, line: &str) -> Result<String> {
+    shell_after(stage, "", line).await
+}
+
+/// As [`shell`], after other lines that no operator types: they are not kept.
+async fn shell_after(stage: &Stage, before: &str, line: &str) -> Result<String> {
     let mut command = Command::new("/bin/bash");
-    command.args(["-euc", line]);
+    command.args(["-euc", &format!("{before}\n{line}")]);
     let text = operate(stage, command)
         .await
         .with_context(|| line.to_owned())?;
