@@ -3,7 +3,8 @@
  * absent if there is one only. `--config FILE` replaces `hookline.config.json`.
  */
 import { parseArgs } from 'node:util';
-import { loadConfig, withPlaceholderNetwork } from '../lib/configuration';
+import { completeConfig } from '../lib/complete-config';
+import { loadConfig } from '../lib/configuration';
 import { userData } from '../lib/nodegroup/node-group-template';
 import { ConfigurationError, reportingConfigurationErrors } from '../lib/shared/configuration-error';
 
@@ -17,7 +18,7 @@ function main(): void {
       'Take the user data from the launch template of the node group',
     );
   }
-  const config = withPlaceholderNetwork(file);
+  const { config } = completeConfig(file, undefined);
   const groups = config.nodeGroups ?? [];
   const group =
     values.group === undefined && groups.length === 1

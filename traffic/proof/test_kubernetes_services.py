@@ -111,7 +111,7 @@ class Stored(unittest.TestCase):
                 self.list_line(one.line("prod", [group], at, controllers))
             (row,) = self.ask("what-to-do")
             self.assertEqual((row["a_group"], row["b_group"], row["what_to_do"], row["b_service"]), ("cart", "db", what, told))
-        # The StatefulSet of another group of the Service, or of another Service's group, is not this one's.
+        # The StatefulSet of another group of the Service is not this one's.
         self.connection.execute("DELETE FROM pods")
         self.list_line(front.line("prod", [group, ("Label", "queue")], at, [("Label", "queue", "StatefulSet", "queue")]))
         (row,) = self.ask("what-to-do")
