@@ -5,6 +5,7 @@
  * To check a file, and to print its definitions, the ids are placeholders. To synthesise it, they are those of the network's stack.
  */
 import {
+  DEFAULT_SERVICE_CIDR,
   type DefinitionZone,
   type MultusNetworkProps,
   definitionZones,
@@ -89,7 +90,7 @@ export function placeholderIds(network: Network, region?: string): NetworkIds {
             endpoint: `https://${'0'.repeat(80)}`,
             // As long as that of a token (lib/shared/tokens.ts).
             certificateAuthority: '0'.repeat(1600),
-            serviceCidr: cluster.serviceCidr ?? '172.20.0.0/16',
+            serviceCidr: cluster.serviceCidr ?? DEFAULT_SERVICE_CIDR,
           },
     subnetIds: (name, zone) => [id('subnet', names.indexOf(name), zones.indexOf(zone))],
     securityGroupId: (name) => id('sg', names.indexOf(name)),

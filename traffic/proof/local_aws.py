@@ -48,20 +48,8 @@ def wait_for(what, look, within, pause=0.1):
         time.sleep(pause)
 
 
-#: ministack on the socket that it has as standard input. A port that was only looked for may be another program's before ministack binds it.
-_MINISTACK = """
-import hypercorn.asyncio
-from ministack.app import main
-
-serve = hypercorn.asyncio.serve
-
-def serve_standard_input(app, config):
-    config.bind = ["fd://0"]
-    return serve(app, config)
-
-hypercorn.asyncio.serve = serve_standard_input
-main()
-"""
+#: Runs ministack on the socket that it has as standard input.
+_MINISTACK = Path(__file__).parents[2] / "tests/testkit/src/run_ministack.py"
 
 
 def built(variable, what):
@@ -138,7 +126,7 @@ class LocalAws:
                 listener.bind(("127.0.0.1", 0))
                 port = listener.getsockname()[1]
                 ministack = Process(
-                    "ministack", [sys.executable, "-c", _MINISTACK], root / "ministack.log", stdin=listener,
+                    "ministack", [sys.executable, _MINISTACK], root / "ministack.log", stdin=listener,
                     GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", ATHENA_ENGINE="duckdb",
                 )
             stack.callback(ministack.stop)

@@ -3,7 +3,6 @@
 import functools
 import tempfile
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import duckdb
 
@@ -80,15 +79,13 @@ def world(name, seed, flows):
 
 
 def listed(name, seed, flows, every):
-    """A world with its listings, as `answers.opened` takes it."""
-    made = world(name, seed, flows)
-    return SimpleNamespace(traffic=made.traffic, cluster=made.listed(every))
+    """A world with its listings, as `answers` takes it."""
+    return truth.listed(world(name, seed, flows), every)
 
 
 @functools.cache
 def _measured(name, seed, flows, every):
-    made = world(name, seed, flows)
-    return {"scenario": name, "listing_seconds": every, **truth.measure(made, every)}
+    return truth.result(world(name, seed, flows), every)
 
 
 def measured(names, seed, flows, intervals):

@@ -52,11 +52,20 @@ EPSILON = 1e-9
 BEGIN_MARK, END_MARK = "<!-- bench:traffic begin -->", "<!-- bench:traffic end -->"
 
 
+def listed(world, every):
+    """A world with its listings at an interval, as `answers` takes it."""
+    return SimpleNamespace(traffic=world.traffic, cluster=world.listed(every))
+
+
 def measure(world, every, change=lambda text: text):
     """The shares of a world's rows, with listings at an interval, as the scheduled runs store them. `change`: of the query's text."""
-    listed = SimpleNamespace(traffic=world.traffic, cluster=world.listed(every))
     # A record of the destination may be in another hour than that of the source.
-    return answers.measure_exactly(listed, world.traffic.rows_of(FIRST_HOUR, LAST_HOUR), utc(*DAY, 12), change, by_hour=False)
+    return answers.measure_exactly(listed(world, every), world.traffic.rows_of(FIRST_HOUR, LAST_HOUR), utc(*DAY, 12), change, by_hour=False)
+
+
+def result(world, every):
+    """The shares of a world's rows, with what they are of."""
+    return {"scenario": world.scenario.name, "listing_seconds": every, **measure(world, every)}
 
 
 def measure_all(seed, flows=None, scenarios=SCENARIOS, intervals=tuple(INTERVALS)):
@@ -64,7 +73,7 @@ def measure_all(seed, flows=None, scenarios=SCENARIOS, intervals=tuple(INTERVALS
     for scenario in scenarios:
         world = World(scenario, seed, flows)
         for every in intervals:
-            yield {"scenario": scenario.name, "listing_seconds": every, **measure(world, every)}
+            yield result(world, every)
 
 
 def misses(results):

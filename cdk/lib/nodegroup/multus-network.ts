@@ -109,6 +109,9 @@ const SERVICES: Readonly<Record<string, InterfaceVpcEndpointAwsService>> = {
 /** The VPC's block, if none is given. */
 const DEFAULT_CIDR = '10.0.0.0/16';
 
+/** The block of a new cluster's services, if none is given. */
+export const DEFAULT_SERVICE_CIDR = '172.20.0.0/16';
+
 /** A zone of a network in the settings of its definitions. */
 export type DefinitionZone = NonNullable<NodeNetwork['definition']>['zones'][number];
 
@@ -343,7 +346,7 @@ export class MultusNetwork extends Construct {
     if (!('version' in cluster)) {
       return cluster;
     }
-    const { name, version, publicEndpoint = false, serviceCidr = '172.20.0.0/16' } = cluster;
+    const { name, version, publicEndpoint = false, serviceCidr = DEFAULT_SERVICE_CIDR } = cluster;
     const subnets = this.vpc.privateSubnets.length > 0 ? this.vpc.privateSubnets : this.vpc.isolatedSubnets;
     const created = new Cluster(this, 'Cluster', {
       clusterName: name,

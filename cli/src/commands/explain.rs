@@ -18,7 +18,7 @@ use crate::locate::{self, Known, Subject};
 use crate::observe;
 use crate::observed::case::Case;
 use crate::observed::deployment::Deployment;
-use crate::observed::execution::Execution;
+use crate::observed::execution::{Execution, is_running};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Group, Hook};
 use crate::observed::network::SeenInstance;
@@ -384,11 +384,6 @@ impl Launch {
 }
 
 impl OfExecution {
-    fn is_running(&self) -> bool {
-        // A redriven one that waits for its place is listed so too.
-        matches!(self.status.as_str(), "RUNNING" | "PENDING_REDRIVE")
-    }
-
     /// How it stands, as `FAILED: Hookline.SubnetsFull, 3 min ago`.
     fn words(&self, now: i64) -> String {
         let error = self.error.as_ref().map(|error| format!(": {error}"));
@@ -415,7 +410,7 @@ impl Launch {
             };
             format!("{} in {state}{times}", failure.error)
         };
-        if execution.is_running() {
+        if is_running(&execution.status) {
             let all: Vec<String> = failures.iter().map(words).collect();
             return (!all.is_empty()).then(|| ("Failed so far", all.join(", ")));
         }

@@ -22,13 +22,18 @@ impl ListedExecution {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.status.as_str(), "RUNNING" | "PENDING_REDRIVE")
+        is_running(&self.status)
     }
 
     /// Its instance, if its name tells it.
     pub(crate) fn instance(&self) -> Option<InstanceId> {
         instance_of_name(&self.name)
     }
+}
+
+/// Whether an execution of this status runs. A redriven one that waits for its place is listed so too.
+pub(crate) fn is_running(status: &str) -> bool {
+    matches!(status, "RUNNING" | "PENDING_REDRIVE")
 }
 
 /// An execution that was described.
@@ -51,7 +56,7 @@ impl Execution {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.status.as_str(), "RUNNING" | "PENDING_REDRIVE")
+        is_running(&self.status)
     }
 
     /// The group of its event.

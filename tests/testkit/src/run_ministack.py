@@ -1,6 +1,6 @@
-"""Runs ministack on the socket that it has as standard input, with what it lacks: in CloudFormation saved queries of Logs Insights and alarms of metric math; for each function
-the credentials of its role; and for a state machine's own calls of Auto Scaling, the credentials of its role and the endpoint that
-functions have.
+"""Runs ministack on the socket that it has as standard input, with what it lacks: in CloudFormation saved queries of Logs Insights and
+alarms of metric math; for each function the credentials of its role; and for a state machine's own calls of Auto Scaling, the credentials
+of its role and the endpoint that functions have.
 
 Of a query it checks the properties, and nothing can look the query up: ministack has no PutQueryDefinition either. Source of the limits and
 of the return value: CloudFormation Template Reference, AWS::Logs::QueryDefinition; CloudWatch Logs API Reference, PutQueryDefinition.

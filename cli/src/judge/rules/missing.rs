@@ -5,11 +5,10 @@ use hookline_domain::profile::{Profile, Selector};
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::json;
 
-use super::target::{TARGET_ID, put_back_on};
-use crate::chosen::with_options;
+use super::target::{TARGET_ID, name_in_stack, put_back_on};
 use crate::judge::Finding;
 use crate::judge::Remedy;
-use crate::judge::finding::{command_line, quoted};
+use crate::judge::finding::quoted;
 use crate::observed::deployment::{Deployment, LAUNCH, SOURCE};
 
 /// The most characters of an event pattern (Amazon EventBridge User Guide, "Amazon EventBridge quotas").
@@ -33,7 +32,10 @@ pub(super) fn put_anew(finding: Finding, deployment: &Deployment, input: &Profil
     let profile = &input.profile;
     let (name, of_stack) = match deployment.stack() {
         "" => (quoted(&format!("launch-{}", profile.name)), false),
-        stack => (name_in_stack(stack, &profile.name), true),
+        stack => {
+            let id = logical_id(&profile.name);
+            (name_in_stack(stack, &id, "AWS::Events::Rule"), true)
+        }
     };
     let mut finding = finding.say(format!(
         "The rule of the profile {} is gone. A deployment does not put it back: CloudFormation sees no change. {}",
@@ -85,27 +87,12 @@ fn pattern(profile: &Profile) -> String {
     pattern(json!({"LifecycleHookName": [hook]})).to_string()
 }
 
-/// What gives the shell the name of the rule of a profile in a stack. A logical id has letters and digits of
-/// the construct's path only (`LaunchRule` of `Launch-PROFILE`).
-fn name_in_stack(stack: &str, profile: &str) -> String {
+/// What the logical id of the rule of a profile has: letters and digits of the construct's path only
+/// (`LaunchRule` of `Launch-PROFILE`).
+fn logical_id(profile: &str) -> String {
     let plain: String = profile
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    let query = format!(
-        "StackResourceSummaries[?contains(LogicalResourceId, 'Launch{plain}Rule') && ResourceType == 'AWS::Events::Rule'].PhysicalResourceId"
-    );
-    let words = [
-        "aws",
-        "cloudformation",
-        "list-stack-resources",
-        "--stack-name",
-        stack,
-        "--query",
-        &query,
-        "--output",
-        "text",
-    ];
-    let words = with_options(&words.map(str::to_owned));
-    format!("\"$({})\"", command_line(&words))
+    format!("Launch{plain}Rule")
 }

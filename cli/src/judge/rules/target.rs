@@ -53,6 +53,26 @@ pub(super) fn put_back_on(
     finding
 }
 
+/// What gives the shell the name of a resource in a stack: of this type, and with this in its logical id.
+pub(super) fn name_in_stack(stack: &str, logical_id: &str, kind: &str) -> String {
+    let query = format!(
+        "StackResourceSummaries[?contains(LogicalResourceId, '{logical_id}') && ResourceType == '{kind}'].PhysicalResourceId"
+    );
+    let words = [
+        "aws",
+        "cloudformation",
+        "list-stack-resources",
+        "--stack-name",
+        stack,
+        "--query",
+        &query,
+        "--output",
+        "text",
+    ];
+    let words = with_options(&words.map(str::to_owned));
+    format!("\"$({})\"", command_line(&words))
+}
+
 /// What finds the role of a target, where no other rule has it.
 fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
     let finding = finding.say(format!(
@@ -69,19 +89,7 @@ fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
             "text",
         ]),
         stack => {
-            let resources = [
-                "aws",
-                "cloudformation",
-                "list-stack-resources",
-                "--stack-name",
-                stack,
-                "--query",
-                "StackResourceSummaries[?contains(LogicalResourceId, 'StartLaunchRole') && ResourceType == 'AWS::IAM::Role'].PhysicalResourceId",
-                "--output",
-                "text",
-            ];
-            let resources = with_options(&resources.map(str::to_owned));
-            let name = format!("\"$({})\"", command_line(&resources));
+            let name = name_in_stack(stack, "StartLaunchRole", "AWS::IAM::Role");
             let words = [
                 "aws",
                 "iam",
