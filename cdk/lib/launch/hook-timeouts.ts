@@ -12,10 +12,10 @@ const MAX_HEARTBEATS = 100;
 const MAX_WAIT = 48 * 3600;
 /**
  * The longest time, in seconds, between two heartbeats of a launch in a busy account: the longest retries of one task (1131 s
- * while EC2 throttles, docs/errors.md), one try of each of the other tasks, and two of PlanInterfaces (90 s each), and a wait that is not
- * cut (60 s).
+ * while EC2 throttles, docs/errors.md), one try of each of the other tasks, and two of PlanInterfaces (90 s each), and the longest that a
+ * launch goes on without extending its hook (210 s, `functions/domain/src/admission/heartbeat.rs`).
  */
-const MAX_TIME_WITHOUT_HEARTBEAT = 1131 + 5 * 90 + 60;
+const MAX_TIME_WITHOUT_HEARTBEAT = 1131 + 5 * 90 + 210;
 
 /** The HeartbeatTimeout that docs/operations/hook.md recommends. */
 export const DEFAULT_HEARTBEAT = Duration.seconds(1800);

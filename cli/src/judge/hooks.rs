@@ -370,7 +370,7 @@ mod tests {
             []
         );
         assert_eq!(
-            kinds(&[hook("hookline-launch", "ABANDON", 1_641)], true),
+            kinds(&[hook("hookline-launch", "ABANDON", 1_791)], true),
             []
         );
     }

@@ -138,7 +138,7 @@ impl Step {
     fn is_wait(&self) -> bool {
         matches!(
             self.state.as_str(),
-            "WaitForTurn" | "WaitForOthers" | "WaitForTheNode" | "ExtendHook"
+            "WaitForTagTurn" | "WaitForTurn" | "WaitForOthers" | "WaitForTheNode" | "ExtendHook"
         )
     }
 
@@ -202,6 +202,9 @@ fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
     match state {
         "TagNode" => match text("/next") {
             "IGNORE" => vec![format!("is not for this profile: {}", text("/reason"))],
+            "WAIT" => {
+                vec!["waits for its turn to be tagged: many launches began at once".to_owned()]
+            }
             "" => Vec::new(),
             _ => vec![format!(
                 "{} in {}, tagged {:?}",

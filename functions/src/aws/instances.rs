@@ -24,7 +24,20 @@ pub(super) const FILTER_VALUES: usize = 200;
 /// The last listing of a selector's instances, and when it was requested.
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
+/// When this process last looked up the instance of a launch.
+pub(super) type LastLook = Mutex<Option<Instant>>;
+/// After so long without a look, launches do not come at once.
+const OF_ONE_BURST: Duration = Duration::from_secs(10);
+
 impl Aws {
+    /// Whether this process has begun to look up the instance of a launch within the last ten seconds.
+    /// It begins to do so now.
+    pub async fn looked_up_lately(&self) -> bool {
+        let now = Instant::now();
+        let last = self.last_look.lock().await.replace(now);
+        last.is_some_and(|last| now.duration_since(last) <= OF_ONE_BURST)
+    }
+
     /// Looks up the instance of a launch, which must be pending or running, or at least not ending
     /// if the launch passes a warm pool.
     ///

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use hookline_domain::addresses::{AddressPlan, AddressPlanner, Subnet, check_subnets, with_field};
 use hookline_domain::admission::{
-    Decision, MAX_PENDING_SECONDS, Previous, Queue, Wait, after_continue, decide, jitter,
+    Decision, Heartbeat, MAX_PENDING_SECONDS, Previous, Queue, Wait, after_continue, decide, jitter,
 };
 use hookline_domain::error::{Error, Result};
 use hookline_domain::execution::{
-    DeleteOnTerminationTiming, Observations, Plan, PlanRequest, Step, WaitReason,
+    DeleteOnTerminationTiming, HookOwner, Observations, Plan, PlanRequest, Step, WaitReason,
 };
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance::{Instance, LaunchOrder};
@@ -63,10 +63,13 @@ async fn plan_interfaces(context: Context, request: PlanRequest) -> Result<Plan>
         plan.seconds_since_event = now;
         return Ok(plan);
     }
+    let owner = HookOwner::of(&request.launch, &request.profile);
+    let hook = Heartbeat::of(owner, plan, request.extension.as_ref(), now);
     Planner {
         context: &context,
         request: &request,
         previous,
+        hook,
     }
     .plan()
     .await
@@ -76,6 +79,7 @@ struct Planner<'a> {
     context: &'a Context,
     request: &'a PlanRequest,
     previous: Previous,
+    hook: Heartbeat,
 }
 
 impl Planner<'_> {
@@ -83,7 +87,9 @@ impl Planner<'_> {
         let PlanRequest { profile, node, .. } = self.request;
         let zone = node.availability_zone.as_str();
         let subnet_ids = profile.subnet_ids();
-        let remaining = self.previous.remaining_wait(jitter(&node.instance_id));
+        let remaining = self
+            .previous
+            .remaining_wait(jitter(&node.instance_id), &self.hook);
         let aws = &self.context.aws;
         let (limits, subnets, instances) = tokio::join!(
             aws.limits(&node.instance_type),
@@ -111,7 +117,7 @@ impl Planner<'_> {
         }
         let queue = self.observe(&instances).await?;
         let running = queue.me_is_running;
-        if let Decision::Wait(wait) = decide(profile, &queue, &self.previous, self.context.now) {
+        if let Decision::Wait(wait) = self.decide(&queue) {
             if wait.reason == WaitReason::Pending
                 && self.pending_seconds(&queue) > MAX_PENDING_SECONDS
             {
@@ -236,13 +242,7 @@ impl Planner<'_> {
     fn waits(&self, instances: &[Instance], age: Duration) -> bool {
         let is_new = age <= max_listing_age(instances.len());
         let queue = self.queue(instances);
-        let decision = decide(
-            &self.request.profile,
-            &queue,
-            &self.previous,
-            self.context.now,
-        );
-        match decision {
+        match self.decide(&queue) {
             Decision::Wait(Wait {
                 reason: WaitReason::Turn,
                 ..
@@ -257,6 +257,11 @@ impl Planner<'_> {
             }
             _ => false,
         }
+    }
+
+    fn decide(&self, queue: &Queue) -> Decision {
+        let profile = &self.request.profile;
+        decide(profile, queue, &self.previous, &self.hook, self.context.now)
     }
 
     /// The queue by a new listing. If the listing lacks the instance of a launch that only waits for
@@ -343,6 +348,7 @@ impl Planner<'_> {
             node_running,
             delete_on_termination: DeleteOnTerminationTiming::AtOnce,
             seconds_since_event: self.context.seconds_since(&self.request.launch),
+            extended_after: self.hook.extended_after(),
         }
     }
 }

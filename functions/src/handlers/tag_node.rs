@@ -4,6 +4,8 @@
 //! An event that a rule matches but that is not for this profile ends here, without an error and,
 //! where possible, without a call.
 
+mod turn;
+
 use std::collections::BTreeMap;
 
 use hookline_domain::error::{Error, Result};
@@ -21,6 +23,7 @@ use tracing::{info, warn};
 
 use super::{Context, answer, tagging};
 use crate::metrics::{Metric, Subject};
+use turn::Turn;
 
 /// Runs the function.
 ///
@@ -32,15 +35,20 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 }
 
 async fn tag_node(context: Context, request: TagNodeRequest) -> Result<Execution> {
+    let may_wait = turn::may_wait(&request);
     let TagNodeRequest { input, tried } = request;
-    let ExecutionInput { event, profile } = input;
+    let ExecutionInput { event, profile, .. } = input;
     let profile = Profile::read(profile)?;
     let launch = match Event::read(event.clone())? {
         Event::Other(what) => return Ok(ignore(event, profile, what)),
         Event::Launch(launch) => *launch,
     };
-    match prepare(&context, &launch, &profile, tried).await? {
+    match prepare(&context, &launch, &profile, tried, may_wait).await? {
         Prepared::NotCovered(reason) => Ok(ignore(event, profile, reason)),
+        Prepared::Later(seconds) => {
+            info!(wait_seconds = seconds, "waiting for its turn to be tagged");
+            Ok(Execution::waiting(event, profile, &launch, seconds))
+        }
         Prepared::Tagged(node) => Ok(Execution::tagged(event, profile, launch, node)),
     }
 }
@@ -52,6 +60,8 @@ fn ignore(event: Value, profile: Profile, reason: String) -> Execution {
 
 enum Prepared {
     Tagged(Node),
+    /// Its turn to be tagged comes in so many seconds.
+    Later(u32),
     /// The profile is not for this launch, for this reason.
     NotCovered(String),
 }
@@ -65,6 +75,7 @@ async fn prepare(
     launch: &Launch,
     profile: &Profile,
     tried: Option<u64>,
+    may_wait: bool,
 ) -> Result<Prepared> {
     if let Some(action) = &launch.action
         && action.lifecycle_hook_name != profile.hook.name
@@ -78,7 +89,15 @@ async fn prepare(
     if !profile.selector.is_by_tag() && !profile.selector.covers(group, &BTreeMap::new()) {
         return Ok(not_covered(group, profile));
     }
-    let instance = context.aws.launching_instance(launch).await?;
+    let turn = match may_wait {
+        true => turn::turn(context, launch, profile, tried).await?,
+        false => Turn::Now(None),
+    };
+    let instance = match turn {
+        Turn::Later(seconds) => return Ok(Prepared::Later(seconds)),
+        Turn::Now(Some(listed)) => *listed,
+        Turn::Now(None) => context.aws.launching_instance(launch).await?,
+    };
     // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
     // decide about the selector and about templates.
     if !instance.shows_tags() {

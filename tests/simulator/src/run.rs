@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hookline_domain::profile::Profile;
+use hookline_domain::profile::{Profile, TokenBucket};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::node::{CniSettings, NodeSettings, Phase};
 use hookline_local::{Latency, LocalAws, Settings};
@@ -59,9 +59,9 @@ pub struct Scenario {
     pub background: Background,
     /// Whether a gate on each node holds kubelet back until its interfaces are there.
     pub gate: bool,
-    /// Whether the profile says that calls of ModifyNetworkInterfaceAttribute are scarce, so that
-    /// every launch sets DeleteOnTermination after CONTINUE.
-    pub scarce_attributes: bool,
+    /// What the profile says of EC2's bucket of ModifyNetworkInterfaceAttribute; `None` for what EC2
+    /// publishes. The fake AWS has that one all the same.
+    pub attributes: Option<TokenBucket>,
     /// The definition of the state machine; by default today's file.
     pub definition: &'static str,
     /// A warm pool beside the group. It is filled before the nodes are launched.
@@ -108,7 +108,7 @@ impl Scenario {
             look_every: Duration::from_secs(5),
             background: Background::None,
             gate: true,
-            scarce_attributes: false,
+            attributes: None,
             definition: LAUNCH_NODE,
             warm_pool: None,
             reconcile: true,
@@ -156,11 +156,8 @@ impl Run {
         let mut rates = json!({
             "vpcCniInterfaces": cni.map_or(0, |cni| cni.warm_interfaces),
         });
-        if scenario.scarce_attributes {
-            // Not even the attributes of one launch fit into what a burst takes of this bucket.
-            rates["modifyNetworkInterfaceAttribute"] = json!({
-                "capacity": 1, "refillPerSecond": 5,
-            });
+        if let Some(bucket) = scenario.attributes {
+            rates["modifyNetworkInterfaceAttribute"] = json!(bucket);
         }
         profile_json["requestRates"] = rates;
         // Nothing that a run does may brake a group, whatever the faults are.
@@ -389,7 +386,7 @@ impl Run {
     /// between CONTINUE and then left its interfaces: reconcile has deleted those too.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let may_leave = self.scenario.scarce_attributes;
+        let may_leave = self.scenario.attributes.is_some();
         self.local.with_world(|world| {
             invariants::unsettled(world).next().is_none()
                 && (!may_leave || invariants::left_behind(world).is_empty())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use hookline_domain::profile::TokenBucket;
 use hookline_testkit::scene::{Size, WarmPool};
 
 use crate::cells::{Cell, cells};
@@ -60,7 +61,12 @@ impl Setting {
         };
         let mut scenario = Scenario::new(nodes, size, seed);
         scenario.gate = self != Self::NoGate;
-        scenario.scarce_attributes = self == Self::ScarceAttributes;
+        // Not even the attributes of one launch fit into what a burst takes of this bucket, so every launch
+        // sets DeleteOnTermination after CONTINUE.
+        scenario.attributes = (self == Self::ScarceAttributes).then_some(TokenBucket {
+            capacity: 1,
+            refill_per_second: 5,
+        });
         if matches!(self, Self::IntoWarmPool | Self::OutOfWarmPool) {
             scenario.warm_pool = Some(WarmPool {
                 state: "Stopped",

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use hookline_domain::admission::Concurrency;
+use hookline_domain::profile::TokenBucket;
 use hookline_local::Bucket;
 use hookline_simulator::faults::{Background, Outcome, calls_of_a_launch, run_cell, run_random};
 use hookline_simulator::report::Report;
@@ -178,6 +179,32 @@ fn other_callers_cost_time_and_no_repeated_create() {
     assert_eq!((report.in_service, report.abandoned), (10, 0), "{all}");
     assert!(report.throttles > 40, "{} throttled", report.throttles);
     assert_eq!(made, report.interfaces, "a repeated create takes a token");
+}
+
+#[test]
+fn hooks_of_many_that_wait_are_extended_within_the_rate_of_auto_scaling() {
+    let mut scenario = Scenario::new(120, Size::default(), 9);
+    // Each launch takes six seconds of this, so that the last ones wait for twelve minutes.
+    scenario.attributes = Some(TokenBucket {
+        capacity: 10,
+        refill_per_second: 1,
+    });
+    let action = "RecordLifecycleActionHeartbeat";
+    let narrow = Bucket {
+        capacity: 10.0,
+        refill_per_second: 0.5,
+    };
+    scenario.settings.buckets.insert(action.to_owned(), narrow);
+    let (report, all) = simulate_checked(scenario).expect("a run");
+    assert_eq!((report.in_service, report.abandoned), (120, 0), "{all}");
+    assert!(report.in_service_s > 700.0, "{report:?}");
+    let lines = || all.lines();
+    let extended = lines().filter(|line| line.ends_with(" ExtendHook")).count();
+    let failed = lines()
+        .filter(|line| line.contains("ExtendHook failed"))
+        .count();
+    assert!(extended > 60, "{extended} extensions");
+    assert_eq!(failed, 0, "of {extended} extensions");
 }
 
 #[test]

@@ -226,6 +226,19 @@ impl Launch {
         Ok(result)
     }
 
+    /// Runs `TagNode`, and again when its turn has come, as the state machine does.
+    ///
+    /// # Errors
+    /// The function's error.
+    pub async fn tag(&mut self) -> hookline_domain::Result<Value> {
+        let answer = self.run(State::TagNode).await?;
+        let Some(seconds) = answer["waitSeconds"].as_u64() else {
+            return Ok(answer);
+        };
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        self.run(State::TagNode).await
+    }
+
     /// Runs a state, and retries it as the state machine does while AWS throttles or is
     /// unavailable.
     ///
@@ -247,7 +260,10 @@ impl Launch {
     /// The error of the first function that fails.
     pub async fn run_to(&mut self, last: State) -> hookline_domain::Result<()> {
         for state in State::WAY {
-            self.run(state).await?;
+            match state {
+                State::TagNode => self.tag().await?,
+                _ => self.run(state).await?,
+            };
             if state == last {
                 break;
             }

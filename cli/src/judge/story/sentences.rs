@@ -19,6 +19,7 @@ pub(super) fn planned(plan: &Plan) -> Vec<String> {
             seconds,
             reason,
             then_seconds,
+            ..
         } => {
             let all = i64::from(*seconds) + i64::from(*then_seconds);
             let why = match reason {

@@ -7,7 +7,7 @@ use crate::observed::scale_out::Traced;
 fn phase(state: &str) -> Option<Phase> {
     Some(match state {
         "TagNode" => Phase::Starting,
-        "PlanInterfaces" | "WaitForTurn" | "ExtendHook" => Phase::Waiting,
+        "WaitForTagTurn" | "PlanInterfaces" | "WaitForTurn" | "ExtendHook" => Phase::Waiting,
         "CreateInterfaces" => Phase::Creating,
         "AttachInterfaces" => Phase::Attaching,
         "ContinueLaunch" => Phase::Proceeding,

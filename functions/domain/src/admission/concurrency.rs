@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::after_continue::is_at_once;
 use super::demand::Demand;
-use super::timetable::{DESCRIBES_OF_A_LAUNCH, DESCRIBES_PER_SECOND};
+use super::tag_turn;
 use crate::profile::Profile;
 
 /// The invocations of one function.
@@ -42,8 +42,8 @@ pub struct Concurrency {
 /// What paces the launches that come to a function.
 #[derive(Clone, Copy)]
 enum Pace {
-    /// Nothing but EC2's answers to DescribeInstances: the launches come all at once.
-    Describes,
+    /// The turns to be tagged. Launches may come all at once, before they know these.
+    Tags,
     /// The turns of launches. Of the buckets, the one with the longest interval counts here: the
     /// burst of another may be smaller, so no more launches than these go at once.
     Turns,
@@ -73,8 +73,8 @@ impl Concurrency {
         let unready = i64::try_from(nodes).unwrap_or(i64::MAX);
         let later = wired && !is_at_once(profile, unready);
         let functions = [
-            ("tag-node", TAG_NODE, Pace::Describes, true),
-            ("plan-interfaces", PLAN_INTERFACES, Pace::Describes, wired),
+            ("tag-node", TAG_NODE, Pace::Tags, true),
+            ("plan-interfaces", PLAN_INTERFACES, Pace::Tags, wired),
             ("create-interfaces", CREATE_INTERFACES, Pace::Turns, wired),
             ("attach-interfaces", ATTACH_INTERFACES, Pace::Turns, wired),
             ("complete-hook", COMPLETE_HOOK, Pace::Turns, true),
@@ -125,9 +125,8 @@ impl Pace {
     /// of however many launches.
     fn at_once(self, profile: &Profile, milliseconds: i64) -> (usize, usize) {
         match self {
-            Self::Describes => {
-                let interval = DESCRIBES_OF_A_LAUNCH * 1_000 / DESCRIBES_PER_SECOND;
-                let interval = i64::try_from(interval).unwrap_or(i64::MAX);
+            Self::Tags => {
+                let interval = tag_turn::demand(profile).emission_interval();
                 (come_within(milliseconds, interval), usize::MAX)
             }
             Self::Turns => {

@@ -27,7 +27,13 @@ fn wait(decision: Decision) -> (u32, WaitReason) {
 
 #[test]
 fn launch_with_nobody_ahead_goes() {
-    let decision = decide(&four_slots(), &queue(Vec::new()), &first(), NOW);
+    let decision = decide(
+        &four_slots(),
+        &queue(Vec::new()),
+        &first(),
+        &Heartbeat::NotOurs,
+        NOW,
+    );
     assert_eq!(decision, Decision::Go);
 }
 
@@ -35,7 +41,7 @@ fn launch_with_nobody_ahead_goes() {
 fn launch_behind_fifty_waits_for_its_turn() {
     let queue = queue(launches(50, NOW, false));
     // 44 launches beyond the burst of seven, at 0.8 s each, from five seconds on.
-    let decision = decide(&four_slots(), &queue, &first(), NOW);
+    let decision = decide(&four_slots(), &queue, &first(), &Heartbeat::NotOurs, NOW);
     assert_eq!(wait(decision), (41, WaitReason::Turn));
 }
 
@@ -49,21 +55,36 @@ fn launch_that_has_its_interfaces_waits_until_its_instance_runs() {
     let mut queue = queue(Vec::new());
     queue.me_is_running = false;
     for (age, seconds) in [(0, 5), (16, 5), (20, 6), (100, 30), (600, 60), (3000, 60)] {
-        let decision = decide(&four_slots(), &queue, &previous, NOW + age);
+        let decision = decide(
+            &four_slots(),
+            &queue,
+            &previous,
+            &Heartbeat::NotOurs,
+            NOW + age,
+        );
         assert_eq!(wait(decision), (seconds, WaitReason::Pending), "{age}");
     }
     queue.me_is_running = true;
-    assert_eq!(decide(&four_slots(), &queue, &previous, NOW), Decision::Go);
+    assert_eq!(
+        decide(&four_slots(), &queue, &previous, &Heartbeat::NotOurs, NOW),
+        Decision::Go
+    );
     // Interfaces are created while the instance is pending.
     queue.me_is_running = false;
-    assert_eq!(decide(&four_slots(), &queue, &first(), NOW), Decision::Go);
+    assert_eq!(
+        decide(&four_slots(), &queue, &first(), &Heartbeat::NotOurs, NOW),
+        Decision::Go
+    );
 }
 
 #[test]
 fn wired_launch_goes_whoever_is_ahead() {
     let mut queue = queue(launches(500, NOW - 60, false));
     queue.me_is_wired = true;
-    assert_eq!(decide(&four_slots(), &queue, &first(), NOW), Decision::Go);
+    assert_eq!(
+        decide(&four_slots(), &queue, &first(), &Heartbeat::NotOurs, NOW),
+        Decision::Go
+    );
 }
 
 #[test]
@@ -72,7 +93,13 @@ fn cut_wait_goes_on_and_is_not_computed_again() {
         wait: Some((120, WaitReason::Turn)),
         ..first()
     };
-    let decision = decide(&four_slots(), &queue(Vec::new()), &previous, NOW);
+    let decision = decide(
+        &four_slots(),
+        &queue(Vec::new()),
+        &previous,
+        &Heartbeat::NotOurs,
+        NOW,
+    );
     assert_eq!(wait(decision), (120, WaitReason::Turn));
 }
 
@@ -84,7 +111,10 @@ fn launch_that_has_waited_goes_though_others_are_ahead() {
         ..first()
     };
     let queue = queue(launches(9, NOW, false));
-    assert_eq!(decide(&four_slots(), &queue, &previous, NOW), Decision::Go);
+    assert_eq!(
+        decide(&four_slots(), &queue, &previous, &Heartbeat::NotOurs, NOW),
+        Decision::Go
+    );
 }
 
 #[test]
@@ -95,9 +125,21 @@ fn launch_whose_turn_has_come_lets_a_backlog_go_as_long_as_it_shrinks() {
         ..first()
     };
     let queue = queue(launches(40, NOW - 60, false));
-    let decision = decide(&four_slots(), &queue, &previous(41), NOW);
+    let decision = decide(
+        &four_slots(),
+        &queue,
+        &previous(41),
+        &Heartbeat::NotOurs,
+        NOW,
+    );
     assert_eq!(wait(decision), (24, WaitReason::Backlog));
-    let stuck = decide(&four_slots(), &queue, &previous(40), NOW);
+    let stuck = decide(
+        &four_slots(),
+        &queue,
+        &previous(40),
+        &Heartbeat::NotOurs,
+        NOW,
+    );
     assert_eq!(stuck, Decision::Go);
 }
 
@@ -108,7 +150,13 @@ fn launch_pauses_after_a_conflict_even_if_nobody_is_ahead() {
         address_was_taken: true,
         ..first()
     };
-    let (seconds, reason) = wait(decide(&four_slots(), &queue(Vec::new()), &previous, NOW));
+    let (seconds, reason) = wait(decide(
+        &four_slots(),
+        &queue(Vec::new()),
+        &previous,
+        &Heartbeat::NotOurs,
+        NOW,
+    ));
     assert!((2..6).contains(&seconds), "{seconds}");
     assert_eq!(reason, WaitReason::AddressConflict);
 }
@@ -121,5 +169,8 @@ fn second_round_without_a_conflict_goes() {
         ..first()
     };
     let queue = queue(launches(50, NOW, false));
-    assert_eq!(decide(&four_slots(), &queue, &previous, NOW), Decision::Go);
+    assert_eq!(
+        decide(&four_slots(), &queue, &previous, &Heartbeat::NotOurs, NOW),
+        Decision::Go
+    );
 }

@@ -9,12 +9,14 @@
 //! |---|---|
 //! | [`queue`] | who is in flight, who comes first, who is wired |
 //! | [`demand`] | one bucket and what a launch takes of it: the generic cell rate algorithm |
+//! | [`tag_turn`] | when a launch of a burst is tagged |
 //! | [`timetable`] | when a launch's turn comes |
 //! | [`after_continue`] | when a launch sets DeleteOnTermination |
 //! | [`bound`] | the least time that the buckets allow for a scale-out |
 //! | [`concurrency`] | how many invocations of each function a scale-out has at once |
 //! | [`backlog`] | how long to let the launches under way finish first |
 //! | [`previous`] | the decision before this one |
+//! | [`heartbeat`] | when a launch that waits extends its hook |
 //! | [`wait`] | how long waits are cut, and pauses after a conflict |
 
 pub mod after_continue;
@@ -22,14 +24,18 @@ pub mod backlog;
 pub mod bound;
 pub mod concurrency;
 pub mod demand;
+pub mod heartbeat;
 pub mod previous;
 pub mod queue;
+pub mod tag_turn;
 pub mod timetable;
 pub mod wait;
 
 pub use concurrency::Concurrency;
+pub use heartbeat::Heartbeat;
 pub use previous::Previous;
 pub use queue::{ObservedLaunch, Queue};
+pub use tag_turn::seconds_until_tag_turn;
 pub use timetable::{launches_within, seconds_until_last_turn};
 pub use wait::{MAX_PENDING_SECONDS, Wait, jitter};
 
@@ -55,14 +61,21 @@ pub enum Decision {
 /// 5. When its turn has come, it lets a backlog go first, as long as the backlog shrinks: launches
 ///    that are stuck delay nobody.
 #[must_use]
-pub fn decide(profile: &Profile, queue: &Queue, previous: &Previous, now: i64) -> Decision {
+pub fn decide(
+    profile: &Profile,
+    queue: &Queue,
+    previous: &Previous,
+    hook: &Heartbeat,
+    now: i64,
+) -> Decision {
     let jitter = jitter(&queue.me.instance_id);
-    if let Some(wait) = previous.remaining_wait(jitter) {
+    let wait = |seconds, reason| Decision::Wait(Wait::new(seconds, reason, jitter, hook));
+    if let Some(wait) = previous.remaining_wait(jitter, hook) {
         return Decision::Wait(wait);
     }
     if previous.has_interfaces && !queue.me_is_running {
         let seconds = wait::until_next_look(now.saturating_sub(queue.me.since));
-        return Decision::Wait(Wait::new(seconds, WaitReason::Pending, jitter));
+        return wait(seconds, WaitReason::Pending);
     }
     let (seconds, reason) = if previous.address_was_taken {
         (
@@ -78,14 +91,14 @@ pub fn decide(profile: &Profile, queue: &Queue, previous: &Previous, now: i64) -
         (0, WaitReason::Turn)
     };
     if seconds > 0 {
-        return Decision::Wait(Wait::new(seconds, reason, jitter));
+        return wait(seconds, reason);
     }
     if queue.me_is_wired || !previous.backlog_shrinks(queue.ahead()) {
         return Decision::Go;
     }
     match backlog::seconds_of_backlog(profile, &queue.being_wired(), now) {
         0 => Decision::Go,
-        seconds => Decision::Wait(Wait::new(seconds, WaitReason::Backlog, jitter)),
+        seconds => wait(seconds, WaitReason::Backlog),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The decision before this one, as the execution's data tell it.
 
+use super::heartbeat::Heartbeat;
 use super::wait::Wait;
 use crate::execution::{Allocation, Plan, Step, WaitReason};
 
@@ -43,6 +44,7 @@ impl Previous {
                 seconds,
                 reason,
                 then_seconds,
+                ..
             } => {
                 // The heartbeat and the calls between two pieces of a wait take time too. It counts
                 // as waited: otherwise a launch that waits in several pieces begins later than its
@@ -81,9 +83,11 @@ impl Previous {
 
     /// The rest of a wait that was cut.
     #[must_use]
-    pub fn remaining_wait(&self, jitter: u32) -> Option<Wait> {
+    pub fn remaining_wait(&self, jitter: u32, hook: &Heartbeat) -> Option<Wait> {
         match self.wait {
-            Some((seconds, reason)) if seconds > 0 => Some(Wait::new(seconds, reason, jitter)),
+            Some((seconds, reason)) if seconds > 0 => {
+                Some(Wait::new(seconds, reason, jitter, hook))
+            }
             _ => None,
         }
     }
@@ -110,6 +114,7 @@ mod tests {
             node_running: false,
             delete_on_termination: DeleteOnTerminationTiming::AtOnce,
             seconds_since_event: Some(100),
+            extended_after: None,
         }
     }
 
@@ -118,6 +123,7 @@ mod tests {
             seconds,
             reason: WaitReason::Turn,
             then_seconds,
+            extend_hook: false,
         }
     }
 
@@ -132,7 +138,7 @@ mod tests {
     fn launch_without_a_plan_is_at_its_first_decision() {
         let first = Previous::of(None, None, Some(5));
         assert!(first.is_first());
-        assert_eq!(first.remaining_wait(0), None);
+        assert_eq!(first.remaining_wait(0, &Heartbeat::NotOurs), None);
         assert!(first.backlog_shrinks(1_000_000));
     }
 
@@ -160,6 +166,7 @@ mod tests {
             seconds: 5,
             reason: WaitReason::Pending,
             then_seconds: 0,
+            extend_hook: false,
         };
         assert!(Previous::of(None, None, None).may_rest_on_a_recent_listing());
         assert!(may(pending));
@@ -188,7 +195,7 @@ mod tests {
     #[test]
     fn wait_without_a_rest_is_over() {
         let over = Previous::of(Some(&plan(wait(200, 0))), None, Some(300));
-        assert_eq!(over.remaining_wait(0), None);
+        assert_eq!(over.remaining_wait(0, &Heartbeat::NotOurs), None);
         assert!(over.backlog_shrinks(8));
         assert!(!over.backlog_shrinks(9));
     }

@@ -4,25 +4,14 @@
 //! refills, after a burst that uses what it holds when it is full ([`Demand`]). The latest of the
 //! three times is the launch's turn.
 //!
-//! The buckets are followed from the times of the launches, not from the time of a look. Looks are
-//! throttled too, and come up to a minute apart when hundreds of launches begin at once. This way
-//! all launches compute one timetable, whenever they look.
+//! The buckets are followed from the times of the launches, not from the time of a look: looks come
+//! minutes apart when hundreds of launches begin at once ([`tag_turn`](super::tag_turn)). This way all
+//! launches compute one timetable, whenever they look.
 
 use super::demand::Demand;
 use super::queue::ObservedLaunch;
 use crate::instance::LaunchOrder;
-use crate::profile::{Profile, TokenBucket};
-
-/// How much of a full bucket launches may use that compute their turn after it has come, in tenths.
-/// It is part of what a burst leaves.
-const LATE_TENTHS: i64 = 3;
-
-/// The DescribeInstances calls of one launch: for its own instance, and for all of the group.
-pub(super) const DESCRIBES_OF_A_LAUNCH: usize = 2;
-/// EC2's bucket for calls such as DescribeInstances with filters: what it holds when full, and gets
-/// each second.
-const DESCRIBES_AT_ONCE: usize = 100;
-pub(super) const DESCRIBES_PER_SECOND: usize = 20;
+use crate::profile::Profile;
 
 /// EC2's limit on the network interfaces of an account in a Region that has not raised it (Amazon VPC
 /// quotas): no more launches than that can get one.
@@ -31,10 +20,7 @@ const MAX_LAUNCHES: usize = 5_000;
 /// How long after the launches the timetable of attaches begins, in seconds. An instance is pending
 /// for about ten seconds, and a launch creates its interfaces in five of these. All attaches whose
 /// turn came before would come together when the instances run, and empty the bucket.
-const START_LEAD_SECONDS: i64 = 5;
-
-/// Launches within this many seconds count as simultaneous.
-const SIMULTANEOUS_SECONDS: u64 = 30;
+const LEAD_OF_ATTACHES: i64 = 5;
 
 /// A launch whose turn was this many seconds ago and that still lacks an interface needs it now,
 /// whatever was before.
@@ -50,11 +36,9 @@ pub fn seconds_until_turn(
     now: i64,
 ) -> u32 {
     let demands = Demand::of(profile);
-    let lead =
-        Demand::narrowest(&demands).map_or(0, |demand| lead_seconds(demand.bucket, me, others));
     // A launch that is not wired needs its calls now, however long ago it began, unless its turn is
     // just over.
-    let due = now.saturating_sub(lead).saturating_sub(LATE_AFTER_SECONDS);
+    let due = now.saturating_sub(LATE_AFTER_SECONDS);
     let arrival_of = |order: &LaunchOrder| order.since.max(due);
     let my_arrival = arrival_of(me);
     let mut before: Vec<i64> = others
@@ -72,20 +56,19 @@ pub fn seconds_until_turn(
         .filter(|arrival| *arrival <= my_arrival)
         .collect();
     before.sort_unstable();
-    match turn(&demands, &before, my_arrival, lead) {
+    match turn(&demands, &before, my_arrival) {
         turn if turn == my_arrival => 0,
         turn => u32::try_from(turn.saturating_sub(now).max(0)).unwrap_or(u32::MAX),
     }
 }
 
 /// The turn of a launch that arrives at `arrival`, after those that arrived at `before`; `arrival`
-/// itself for a launch of a burst. Others begin `lead` seconds later, so that the timetable does.
-fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64, lead: i64) -> i64 {
+/// itself for a launch of a burst.
+fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64) -> i64 {
     // In the order of the demands: creates, attaches, attributes.
-    let leads = [lead, lead.max(START_LEAD_SECONDS), lead];
     demands
         .iter()
-        .zip(leads)
+        .zip([0, LEAD_OF_ATTACHES, 0])
         .map(
             |(demand, lead)| match demand.conforming_time(before, arrival) {
                 conforms if conforms == arrival => arrival,
@@ -100,8 +83,7 @@ fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64, lead: i64) -> i64 {
 pub fn seconds_until_last_turn(profile: &Profile, launches: usize) -> u32 {
     let demands = Demand::of(profile);
     let before = vec![0; launches.saturating_sub(1)];
-    let lead = Demand::narrowest(&demands).map_or(0, |of| lead_of(of.bucket, launches));
-    u32::try_from(turn(&demands, &before, 0, lead)).unwrap_or(u32::MAX)
+    u32::try_from(turn(&demands, &before, 0)).unwrap_or(u32::MAX)
 }
 
 /// How many launches can begin at once so that the turn of the last one comes within so many
@@ -119,35 +101,6 @@ pub fn launches_within(profile: &Profile, seconds: u32) -> usize {
         }
     }
     enough
-}
-
-/// How long after the launches the timetable begins, in seconds. Simultaneous launches make more
-/// DescribeInstances calls than EC2 answers, and so do not compute their turns in order: a launch
-/// with an early turn may compute it late. Without a lead, all of those would begin together, and
-/// need more tokens than a full bucket holds.
-///
-/// With calls spread evenly over `all` seconds, and turns from `lead` on, the late launches need
-/// refill × (all − lead)² ÷ (4 × all) tokens more than the bucket gets meanwhile. This is the lead
-/// with which they need [`LATE_TENTHS`] of a full bucket.
-fn lead_seconds(narrowest: TokenBucket, me: &LaunchOrder, others: &[ObservedLaunch]) -> i64 {
-    let simultaneous = others
-        .iter()
-        .filter(|other| !(other.wired && other.adopted))
-        .filter(|other| other.order.since.abs_diff(me.since) <= SIMULTANEOUS_SECONDS)
-        .count();
-    lead_of(narrowest, simultaneous + 1)
-}
-
-fn lead_of(narrowest: TokenBucket, simultaneous: usize) -> i64 {
-    let describes = simultaneous.saturating_mul(DESCRIBES_OF_A_LAUNCH);
-    let all = describes.saturating_sub(DESCRIBES_AT_ONCE) / DESCRIBES_PER_SECOND;
-    let all = i64::try_from(all).unwrap_or(i64::MAX);
-    // What is left for the late launches, in the seconds in which as much is refilled.
-    let left = i64::from(narrowest.capacity) * LATE_TENTHS
-        / 10
-        / i64::from(narrowest.refill_per_second.max(1));
-    all.saturating_sub(all.saturating_mul(4 * left).isqrt())
-        .max(0)
 }
 
 #[cfg(test)]
@@ -182,9 +135,8 @@ mod tests {
         // Attaches begin five seconds later, when the instances run.
         assert_eq!(wait_behind(7), 1 + 5);
         assert_eq!(wait_behind(46), 32 + 5);
-        // 494 times four calls at five a second are 395 s. 1,002 looks are answered after 45 s, and
-        // 15 tokens are left for those that look late, which are 3 s: 45 - √(45 × 12).
-        assert_eq!(wait_behind(500), 396 + 22);
+        // 494 times four calls at five a second are 395.2 s.
+        assert_eq!(wait_behind(500), 396 + 5);
     }
 
     #[test]
@@ -326,16 +278,5 @@ mod tests {
         let mut profile = four_slots();
         profile.slots.clear();
         assert_eq!(launches_within(&profile, 0), MAX_LAUNCHES);
-    }
-
-    #[test]
-    fn lead_counts_the_calls_of_the_launch_itself() {
-        let lead = |others| {
-            let bucket = four_slots().request_rates.attach_network_interface;
-            lead_seconds(bucket, &me(NOW), &launches(others, NOW, false))
-        };
-        // 180 launches make 360 calls, which are answered after 13 s: 13 - √(13 × 12).
-        assert_eq!(lead(178), 0);
-        assert_eq!(lead(179), 1);
     }
 }

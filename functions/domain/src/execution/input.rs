@@ -19,16 +19,20 @@ pub struct Execution {
     pub profile: Profile,
     /// What the launch needs next.
     pub next: NextStep,
+    /// The seconds until its turn to be tagged; null unless `next` is `WAIT`.
+    pub wait_seconds: Option<u32>,
     /// Why the execution is not for this profile, for people; null unless `next` is `IGNORE`.
     pub reason: Option<String>,
-    /// The launch, read from the event; null if `next` is `IGNORE`.
+    /// The launch, read from the event; null if `next` is `IGNORE` or `WAIT`.
     pub launch: Option<Launch>,
     /// Who completes the lifecycle hook.
     pub hook: HookOwner,
-    /// The node; null if `next` is `IGNORE`.
+    /// The node; null if `next` is `IGNORE` or `WAIT`.
     pub node: Option<Node>,
     /// Null until `PlanInterfaces` has run.
     pub plan: (),
+    /// Null until `ExtendHook` has run; then what came of it last: `{}`, or the error and its cause.
+    pub extension: (),
     /// Null until `CreateInterfaces` has run.
     pub allocation: (),
     /// Null unless an interface of this launch was lost: then the error and its cause.
@@ -45,6 +49,8 @@ pub struct Execution {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NextStep {
+    /// Its turn to be tagged: many launches begin at once.
+    Wait,
     /// Interfaces, and then its hook.
     Wire,
     /// Only its hook: the profile has no slots.
@@ -87,6 +93,16 @@ impl Execution {
         }
     }
 
+    /// The data of an execution whose node is tagged in so many seconds.
+    #[must_use]
+    pub fn waiting(event: Value, profile: Profile, launch: &Launch, seconds: u32) -> Self {
+        let hook = HookOwner::of(launch, &profile);
+        Self {
+            wait_seconds: Some(seconds),
+            ..Self::new(event, profile, NextStep::Wait, hook)
+        }
+    }
+
     /// The data of an execution for `launch`, whose node has its tags.
     #[must_use]
     pub fn tagged(event: Value, profile: Profile, launch: Launch, node: Node) -> Self {
@@ -108,11 +124,13 @@ impl Execution {
             event,
             profile,
             next,
+            wait_seconds: None,
             reason: None,
             launch: None,
             hook,
             node: None,
             plan: (),
+            extension: (),
             allocation: (),
             lost: (),
             wired: (),

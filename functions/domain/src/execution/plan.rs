@@ -30,6 +30,9 @@ pub struct Plan {
     /// How long after the event the plan was made, in whole seconds; null if the event's time is
     /// not known.
     pub seconds_since_event: Option<u64>,
+    /// How long after the event the hook was last extended by then, in whole seconds; null if it was not.
+    #[serde(default)]
+    pub extended_after: Option<u64>,
 }
 
 /// What a launch does next.
@@ -49,6 +52,9 @@ pub enum Step {
         /// How long to wait after that, in seconds: a long wait is cut, so that the hook is
         /// extended in between.
         then_seconds: u32,
+        /// Whether the hook is extended after the wait.
+        #[serde(default)]
+        extend_hook: bool,
     },
     /// Create the interfaces.
     Create {
@@ -216,6 +222,7 @@ mod tests {
             node_running: true,
             delete_on_termination: DeleteOnTerminationTiming::default(),
             seconds_since_event: Some(7),
+            extended_after: None,
         }
     }
 
@@ -293,6 +300,7 @@ mod tests {
             seconds: 1,
             reason: WaitReason::Turn,
             then_seconds: 0,
+            extend_hook: false,
         });
         assert_eq!(wait.resumed(&throttled(2), 3), None);
     }

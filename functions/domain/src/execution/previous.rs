@@ -122,6 +122,13 @@ pub trait Answer: Serialize {
 impl Answer for Execution {
     fn previous(self) -> Result<Value> {
         let next = match (self.next, self.hook) {
+            // Its definition has no state to wait in, and `TagNode` does not ask it to.
+            (NextStep::Wait, _) => {
+                return Err(Error::Internal {
+                    doing: "answering an execution of release 0.1",
+                    detail: "its definition cannot wait until the node is tagged".to_owned(),
+                });
+            }
             (NextStep::Ignore, _) => "IGNORE",
             (NextStep::Wire, _) => "WIRE",
             (NextStep::Complete, HookOwner::Hookline) => "CONTINUE",

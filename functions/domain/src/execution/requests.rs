@@ -28,11 +28,15 @@ pub struct TagNodeRequest {
 
 /// What an execution starts with. A replay is: start again with the same.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ExecutionInput {
     /// The EventBridge event.
     pub event: Value,
     /// The profile.
     pub profile: Value,
+    /// How long the launch has waited for its turn to be tagged, in seconds; null or absent if it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
 }
 
 /// What `PlanInterfaces` is given.
@@ -50,6 +54,8 @@ pub struct PlanRequest {
     pub allocation: Option<Allocation>,
     /// `$.lost`: set by the catcher of `InterfaceLost`.
     pub lost: Option<Value>,
+    /// `$.extension`: what came of the hook's last extension.
+    pub extension: Option<Value>,
 }
 
 /// What `CreateInterfaces` is given.

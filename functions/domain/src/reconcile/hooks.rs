@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::admission::heartbeat::MAX_SECONDS_GOING_ON;
 use crate::profile::Profile;
 
 /// The launch hook that EKS puts on the group of each managed node group, and completes itself.
 pub const EKS_HOOK: &str = "Launch-LC-Hook";
 /// The longest time between two heartbeats of a launch in a busy account, in seconds: the longest
 /// retries of one task, one attempt of each of the others, of PlanInterfaces two (docs/errors.md,
-/// "Retries"), and a wait of a minute. The CDK app refuses a shorter timeout
+/// "Retries"), and the longest that a launch goes on without extending its hook. The CDK app refuses a shorter timeout
 /// (`cdk/lib/launch/hook-timeouts.ts`).
-pub const MIN_HEARTBEAT: i64 = 1_131 + 5 * 90 + 60;
+pub const MIN_HEARTBEAT: i64 = 1_131 + 5 * 90 + MAX_SECONDS_GOING_ON as i64;
 
 /// A lifecycle hook that launches wait at (Auto Scaling API Reference, *LifecycleHook*).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn hook_as_a_launch_needs_it_is_right() {
         let none: [&str; 0] = [];
-        for seconds in [1_641, 1_800, 7_200] {
+        for seconds in [1_791, 1_800, 7_200] {
             assert_eq!(problems(&[own("ABANDON", seconds)], true, &[]), none);
         }
         assert_eq!(problems(&[own("ABANDON", 1_800)], true, &[1_800]), none);

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{counts, planned, wait_seconds};
 
 async fn plan(launch: &mut Launch) -> Value {
-    launch.run(State::TagNode).await.unwrap();
+    launch.tag().await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap()
 }
 
@@ -316,7 +316,7 @@ async fn cached_observations_are_used_to_wait_and_not_to_plan() {
     let mut others = Vec::new();
     for launch in [launches.pop().unwrap(), launches.pop().unwrap(), first] {
         let mut other = launch.in_process_of(&last);
-        other.run(State::TagNode).await.unwrap();
+        other.tag().await.unwrap();
         others.push(other);
     }
     let [mut soon, mut later, mut first] = <[Launch; 3]>::try_from(others).ok().unwrap();
@@ -366,19 +366,41 @@ async fn node_with_all_interfaces_does_not_wait() {
 async fn time_between_two_parts_of_a_wait_counts_as_waiting() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
-    launch.data["plan"]["step"] =
-        json!({"action": "WAIT", "seconds": 250, "reason": "TURN", "thenSeconds": 200});
+    launch.data["plan"]["step"] = json!({"action": "WAIT", "seconds": 250, "reason": "TURN", "thenSeconds": 400, "extendHook": true});
     tokio::time::sleep(Duration::from_secs(250 + 30)).await;
     let rest = launch.run(State::PlanInterfaces).await.unwrap();
     let last = rest["step"]["thenSeconds"].as_u64().unwrap();
-    assert!((31..=60).contains(&last), "{rest}");
+    assert!((121..=180).contains(&last), "{rest}");
     let seconds = wait_seconds(&rest) + last;
-    assert!((169..=171).contains(&seconds), "{rest}");
+    assert!((369..=371).contains(&seconds), "{rest}");
+    assert_eq!(rest["step"]["extendHook"], true);
+    assert_eq!(rest["extendedAfter"], rest["secondsSinceEvent"]);
 
     // After the whole wait the turn has come.
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_secs(500)).await;
     let turn = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(wait_seconds(&turn), 0, "{turn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hook_that_could_not_be_extended_is_extended_a_minute_later() {
+    let mut launch = Launch::running().await.unwrap();
+    plan(&mut launch).await;
+    launch.data["plan"]["step"] = json!({"action": "WAIT", "seconds": 890, "reason": "TURN", "thenSeconds": 900, "extendHook": true});
+    launch.data["extension"] =
+        json!({"Error": "AutoScaling.AutoScalingException", "Cause": "Rate exceeded"});
+    tokio::time::sleep(Duration::from_secs(950)).await;
+    let failed = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(
+        (wait_seconds(&failed), &failed["extendedAfter"]),
+        (60, &Value::Null)
+    );
+    assert_eq!(failed["step"]["extendHook"], true);
+    launch.data["extension"] = json!({});
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let extended = launch.run(State::PlanInterfaces).await.unwrap();
+    assert!(wait_seconds(&extended) > 600, "{extended}");
+    assert_eq!(extended["extendedAfter"], extended["secondsSinceEvent"]);
 }
 
 #[tokio::test(start_paused = true)]

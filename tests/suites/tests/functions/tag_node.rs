@@ -56,6 +56,55 @@ async fn launch_is_named_and_continues_with_its_interfaces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn launches_of_a_burst_wait_for_their_turns_to_be_tagged() {
+    let first = Launch::running().await.unwrap();
+    // It was launched some time before the others.
+    let launches = Launch::more(&first.scene, 50).await.unwrap();
+    let mut launches: Vec<Launch> = launches
+        .into_iter()
+        .map(|launch| launch.in_process_of(&first))
+        .collect();
+    launches.insert(0, first);
+    let mark = launches[0].mark();
+    let mut turns = Vec::new();
+    for launch in &mut launches {
+        let answer = launch.run(State::TagNode).await.unwrap();
+        match answer["next"].as_str() {
+            Some("WAIT") => turns.push(answer["waitSeconds"].as_u64().unwrap()),
+            next => assert_eq!((next, &answer["waitSeconds"]), (Some("WIRE"), &Value::Null)),
+        }
+    }
+    // Thirty at once, and then ten a second.
+    turns.sort_unstable();
+    assert_eq!(turns, [vec![1; 10], vec![2; 10]].concat());
+    // One look for the first launch, and one listing for all others of this process.
+    let calls = counts([("DescribeInstances", 2), ("CreateTags", 31)]);
+    assert_eq!(launches[0].actions_since(mark), calls);
+
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for launch in &mut launches {
+        if launch.data["next"] == "WAIT" {
+            let answer = launch.run(State::TagNode).await.unwrap();
+            assert_eq!(answer["next"], "WIRE", "it waits once");
+            assert!(launch.node().unwrap().tags.contains_key("Name"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn definition_of_the_first_release_is_not_asked_to_wait() {
+    let first = Launch::running().await.unwrap();
+    let launches = Launch::more(&first.scene, 49).await.unwrap();
+    for launch in launches {
+        let launch = launch.in_process_of(&first);
+        let mut payload = launch.payload(State::TagNode);
+        payload.as_object_mut().unwrap().remove("tried");
+        let answer = launch.handle(State::TagNode, payload).await.unwrap();
+        assert_eq!(answer["next"], "WIRE");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn event_of_another_group_is_ignored_without_a_call() {
     let launch = Launch::running().await.unwrap();
     type Change = fn(&mut Value);

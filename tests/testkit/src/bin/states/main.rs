@@ -133,8 +133,8 @@ fn main() -> Result<()> {
         block(&mut page, example)?;
     }
     page.push_str(
-        "\n## $.failure\n\nWhat a catcher stores: the error's name, and its cause as JSON in a text. A failed extension of the hook is in \
-         `$.extensionFailure`,\na failed ABANDON in `$.completionFailure`, a failed release in `$.releaseFailure`, an instance that was still \
+        "\n## $.failure\n\nWhat a catcher stores: the error's name, and its cause as JSON in a text. What came of the hook's \
+         last extension is in `$.extension`,\na failed ABANDON in `$.completionFailure`, a failed release in `$.releaseFailure`, an instance that was still \
          pending in `$.pending`,\nan interface that was lost in `$.lost`, and a failed `SetDeleteOnTermination` in `$.deleteOnTerminationFailure`. The\nerrors are in [errors.md](errors.md).\n\n",
     );
     block(&mut page, &runs.failure)?;
