@@ -9,6 +9,7 @@ use hookline_runtime::payload::did_you_mean;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::network::{Network, OfNetwork};
 use crate::commands::profile::problems::{MAX_PROBLEMS, Problem};
 use crate::commands::profile::read as read_json;
 use crate::commands::violations::{Violation, member, validator, violations};
@@ -21,7 +22,10 @@ const SCHEMA: &str = include_str!("../../../../cdk/lib/shared/config.schema.json
 
 /// What a configuration says.
 pub(super) struct Configuration {
+    /// Without the ids that they leave to the network.
     pub(super) profiles: Vec<Value>,
+    /// What takes ids from the network, if there is one.
+    pub(super) network: Option<OfNetwork>,
     /// The hooks that its deployment puts: the profile's name, and the group's where it is known.
     pub(super) hooks: Vec<(String, Option<String>)>,
     pub(super) rest: OfConfiguration,
@@ -50,6 +54,7 @@ struct File {
     network_owner_accounts: BTreeSet<String>,
     #[serde(default)]
     reserved_concurrency: BTreeMap<String, u64>,
+    network: Option<Network>,
     #[serde(default)]
     profiles: Vec<Value>,
     #[serde(default)]
@@ -76,6 +81,7 @@ struct Hook {
 #[serde(rename_all = "camelCase")]
 struct NodeGroup {
     profile: String,
+    zones: Option<Vec<String>>,
     heartbeat_timeout_seconds: Option<i64>,
 }
 
@@ -171,6 +177,13 @@ fn problem(at: &str, violation: Violation) -> Problem {
 
 impl Configuration {
     fn of(file: File) -> Self {
+        let zones = file.node_groups.iter();
+        let zones = zones.map(|group| (group.profile.clone(), group.zones.clone()));
+        let network = file.network.map(|network| OfNetwork {
+            network,
+            profiles: file.profiles.clone(),
+            groups: zones.collect(),
+        });
         let of_hooks = file.hooks.into_iter().filter(|hook| !hook.observe_only);
         let of_hooks = of_hooks.map(|hook| {
             let seconds = hook.heartbeat_timeout_seconds;
@@ -195,6 +208,7 @@ impl Configuration {
         }
         Self {
             profiles: file.profiles,
+            network,
             hooks,
             rest: OfConfiguration {
                 stack: file.stack_name,

@@ -39,7 +39,9 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
                             None if needs_gate => {
                                 vec![gate_missing("has user data without a gate")]
                             }
-                            Some(it) if !is_replaced => gate(profile, group, it),
+                            Some(it) if !is_replaced && account.knows_subnets_of(profile) => {
+                                gate(profile, group, it)
+                            }
                             _ => Vec::new(),
                         };
                         found.extend(pods(account, profile, group, &said.max_pods));
@@ -130,6 +132,9 @@ fn gate_notes(account: &Account) -> Vec<String> {
     let mut notes = Vec::new();
     for input in &account.profiles {
         let profile = &input.profile;
+        if !account.knows_subnets_of(profile) {
+            continue;
+        }
         let is_replaced = super::is_of_node_group(account, &profile.name);
         for group in account.groups_of(&profile.selector) {
             for (reference, user_data) in user_data_of(account, group) {
