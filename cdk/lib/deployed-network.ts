@@ -6,6 +6,7 @@ import {
   CLUSTER_OUTPUT,
   NETWORK_OUTPUT,
   NODE_SUBNETS_OUTPUT,
+  VPC_OUTPUT,
   networkStackName,
 } from './nodegroup/network-stack';
 import type { HooklineConfigFile, Network, NodeGroupCluster } from './shared/config';
@@ -61,6 +62,7 @@ export function deployedIds(
   const nodeSubnets = (read(NODE_SUBNETS_OUTPUT) ?? {}) as Readonly<Record<string, string>>;
   const planned = planNetwork(networkProps(network));
   return {
+    vpcId: has('the VPC', outputs[VPC_OUTPUT]),
     nodeSubnetIds: new Map(
       network.zones.map((zone) => [zone, has(`the nodes’ subnet of ${zone}`, nodeSubnets[zone])]),
     ),

@@ -64,6 +64,9 @@ export function hooklineApp(
           code: code ?? functionCode(app, config.functions, folder),
           env,
         });
+  if (networkStack !== undefined && trafficStack !== undefined) {
+    trafficStack.addStackDependency(networkStack);
+  }
   for (const [key, value] of Object.entries(config.tags ?? {})) {
     Tags.of(app).add(key, value);
   }

@@ -9,6 +9,9 @@ export const NETWORK_OUTPUT = 'NetworkIds';
 /** The output of the subnets of the nodes' primary interfaces, by zone. */
 export const NODE_SUBNETS_OUTPUT = 'NodeSubnetIds';
 
+/** The output of the VPC. */
+export const VPC_OUTPUT = 'VpcId';
+
 /** The output of the cluster, as node groups need it. */
 export const CLUSTER_OUTPUT = 'Cluster';
 
@@ -40,13 +43,17 @@ export class NetworkStack extends Stack {
     );
     const { securityGroupId, endpoint, certificateAuthority } = this.network.cluster ?? {};
     this.exportAll(
-      [...this.network.nodeSubnetIds.values(), securityGroupId, endpoint, certificateAuthority].filter(
-        (id) => id !== undefined,
-      ),
+      [
+        this.network.vpcId,
+        ...this.network.nodeSubnetIds.values(),
+        securityGroupId,
+        endpoint,
+        certificateAuthority,
+      ].filter((id) => id !== undefined),
     );
     const output = (name: string, value: string, description: string): CfnOutput =>
       new CfnOutput(this, name, { value, description });
-    output('VpcId', this.network.vpc.vpcId, 'The VPC');
+    output(VPC_OUTPUT, this.network.vpcId, 'The VPC');
     if (cluster !== undefined) {
       output('ClusterName', cluster.name, 'The cluster');
     }
