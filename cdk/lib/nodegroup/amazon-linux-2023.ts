@@ -47,8 +47,7 @@ python3 -c 'import lzma, pathlib, sys
 n = 0
 for digit in b"".join(sys.stdin.buffer.read().split()):
   n = n * 94 + digit - 33
-packed = n.to_bytes(n.bit_length() // 8 + 1, "big")
-parts = iter(lzma.decompress(packed).decode().split("\\0"))
+parts = iter(lzma.decompress(n.to_bytes(n.bit_length() // 8 + 1, "big")).decode().split("\\0"))
 for name, text in zip(parts, parts):
   path = pathlib.Path(sys.argv[1], name)
   path.parent.mkdir(parents=True, exist_ok=True)
