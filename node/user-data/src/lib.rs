@@ -15,6 +15,7 @@ mod bottlerocket;
 mod cloud_config;
 mod cluster;
 mod decode;
+pub mod expression;
 mod findings;
 mod fit;
 mod gate;

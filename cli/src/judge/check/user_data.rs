@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Profile;
+use hookline_user_data::expression::{self, Pods, Variables};
 use hookline_user_data::{Gate, Severity};
 
 use crate::judge::words::list;
@@ -69,6 +70,9 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
             let what = match user_data {
                 UserData::Unreadable(refusal) => {
                     format!("is not read, because {refusal}: gate and number of pods are not checked")
+                }
+                UserData::Read(Said { max_pods: MaxPods::Expression { expression, .. }, .. }) if !is_followed(expression) => {
+                    "has a maxPodsExpression with more of CEL than is followed here: the number of pods is not checked".to_owned()
                 }
                 UserData::Read(Said { max_pods: MaxPods::Unknown, .. }) => {
                     "does not tell how many pods the node takes: that is not checked. `hookline user-data explain` shows why"
@@ -180,15 +184,34 @@ fn pods(
         .filter(|limits| limits.check(profile).is_ok());
     let prefixes = gives_prefixes(account, group);
     // Where no node shows it: whoever sets a number knows it; otherwise it is as by default.
-    let assumed = prefixes.unwrap_or(matches!(max_pods, MaxPods::Set { .. }));
+    let assumed = prefixes.unwrap_or(matches!(
+        max_pods,
+        MaxPods::Set { .. } | MaxPods::Expression { .. }
+    ));
     let capacity = |limits: &InstanceTypeLimits| {
         let slots = limits.slots_beside_the_vpc_cni(profile);
         (limits.pods(slots, assumed), limits.pods(0, false), slots)
     };
+    // An expression gives each type a number of its own.
+    let fits = |limits: &InstanceTypeLimits, pods: u32| match max_pods {
+        MaxPods::Expression { expression, .. } => {
+            computed(expression, limits).is_none_or(|number| number <= pods)
+        }
+        _ => false,
+    };
     let (limits, (pods, default, slots)) = limits
         .map(|limits| (limits, capacity(limits)))
+        .filter(|(limits, (pods, ..))| !fits(limits, *pods))
         .min_by_key(|(_, (pods, ..))| *pods)?;
     let (number, words, shown) = match max_pods {
+        MaxPods::Expression { expression, from } => {
+            let number = computed(expression, limits)?;
+            (
+                number,
+                format!("The number of pods by maxPodsExpression of the user data is {number} on {}", limits.instance_type),
+                format!("The expression is from {from}."),
+            )
+        }
         MaxPods::Unknown => return None,
         MaxPods::Set { pods, from, over } => {
             let over: Vec<String> = over
@@ -230,8 +253,39 @@ fn pods(
             (None, false) => "The VPC CNI is taken to give single addresses, as by default: the group has no node that shows it.",
         })
         .shown_by(shown)
-        .say(format!("Set max-pods to {pods} or less in the user data, and deploy."))
+        .say(match max_pods {
+            MaxPods::Expression { .. } => format!(
+                "Take the slots off in the expression, as ((default_enis - {slots}) * (ips_per_eni - 1)) + 2; or set maxPods to \
+                 {pods} or less in the user data; and deploy."
+            ),
+            _ => format!("Set max-pods to {pods} or less in the user data, and deploy."),
+        })
     })
+}
+
+/// The number of pods that nodeadm takes on an instance type; `None` if the expression has more of CEL than is followed.
+fn computed(expression: &str, limits: &InstanceTypeLimits) -> Option<u32> {
+    let mut cards = limits.network_cards.iter();
+    let card = cards.find(|card| card.index == limits.default_network_card);
+    let variables = Variables {
+        default_enis: card.map_or(limits.maximum_network_interfaces, |card| {
+            card.maximum_network_interfaces
+        }),
+        ips_per_eni: limits.ipv4_addresses_per_interface,
+    };
+    match expression::pods(expression, variables) {
+        Pods::Computed(pods) | Pods::Standard { pods, .. } => Some(pods),
+        Pods::NotFollowed => None,
+    }
+}
+
+/// Whether an expression is one of those that are followed.
+fn is_followed(expression: &str) -> bool {
+    let variables = Variables {
+        default_enis: 2,
+        ips_per_eni: 2,
+    };
+    expression::pods(expression, variables) != Pods::NotFollowed
 }
 
 /// Whether the VPC CNI gives prefixes on the nodes of a group; `None` if no node shows it.
