@@ -329,8 +329,7 @@ pub(crate) fn gate(networks: &[(&str, u32)]) -> Gate {
     let networks = networks.iter().map(|(name, n)| GateNetwork {
         network: (*name).to_owned(),
         subnet_ids: vec![format!("subnet-{n:08x}")],
-        device_index: None,
-        network_card: 0,
+        ..GateNetwork::default()
     });
     Gate {
         from: "part 2".to_owned(),

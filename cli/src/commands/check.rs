@@ -60,6 +60,7 @@ pub(super) async fn run(
             if let Some(of) = read.configuration {
                 stack = stack.or(Some(of.stack));
                 account.of_configuration = of.account;
+                account.to_be_on_nodes = of.on_nodes;
                 account.network_owners = Some(of.network_owners);
                 account.to_be_reserved = Some(of.reserved_concurrency);
                 account.to_be_expected = Some(of.expected_hooks);

@@ -2,6 +2,7 @@
 
 pub(super) mod answers;
 mod concurrency;
+mod gate;
 mod limits;
 mod network;
 mod parts;

@@ -7,6 +7,7 @@ use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::{Profile, Selector};
 use hookline_domain::reconcile::ProfileInput;
 use hookline_domain::reconcile::hooks::ExpectedHooks;
+use hookline_user_data::OnNode;
 use ipnet::IpNet;
 
 use super::deployment::{Deployment, Rule};
@@ -31,6 +32,8 @@ pub(crate) struct Account {
     pub(crate) deployed: bool,
     /// The hooks that a deployment of the file puts: the profile's name and the group's.
     pub(crate) to_be_put: Vec<(String, Option<String>)>,
+    /// What the only node group of a profile in a configuration does with each network's interface.
+    pub(crate) to_be_on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
     /// The account that a configuration names for its stack.
     pub(crate) of_configuration: Option<String>,
     /// Those that a configuration lists in `networkOwnerAccounts`; `None` where no configuration was

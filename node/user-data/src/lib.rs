@@ -38,7 +38,7 @@ mod yaml;
 pub use cluster::Origin;
 pub use decode::{Encoding, Encodings};
 pub use findings::{Finding, Severity};
-pub use gate::{ClaimedPlace, Gate, GateNetwork};
+pub use gate::{ClaimedPlace, Gate, GateNetwork, OnNode};
 pub use instance_types::NetworkLimits;
 pub use join::{BY_INSTANCE_TYPE, Bootstrap, Join};
 pub use kind::Kind;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_runtime::payload::did_you_mean;
+use hookline_user_data::OnNode;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -41,6 +42,8 @@ pub(super) struct OfConfiguration {
     pub(super) network_owners: BTreeSet<String>,
     /// The reserved concurrency of functions, by their names without the stack's.
     pub(super) reserved_concurrency: BTreeMap<String, u64>,
+    /// What the only node group of a profile does with each network's interface.
+    pub(super) on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
     /// The timeouts of the hooks that it puts, and the hooks of others.
     pub(super) expected_hooks: ExpectedHooks,
 }
@@ -82,6 +85,8 @@ struct Hook {
 struct NodeGroup {
     profile: String,
     zones: Option<Vec<String>>,
+    #[serde(default)]
+    networks: BTreeMap<String, OnNode>,
     heartbeat_timeout_seconds: Option<i64>,
 }
 
@@ -177,6 +182,13 @@ fn problem(at: &str, violation: Violation) -> Problem {
 
 impl Configuration {
     fn of(file: File) -> Self {
+        let mut on_nodes = BTreeMap::new();
+        for group in &file.node_groups {
+            let same = |other: &&NodeGroup| other.profile == group.profile;
+            if file.node_groups.iter().filter(same).count() == 1 {
+                on_nodes.insert(group.profile.clone(), group.networks.clone());
+            }
+        }
         let zones = file.node_groups.iter();
         let zones = zones.map(|group| (group.profile.clone(), group.zones.clone()));
         let network = file.network.map(|network| OfNetwork {
@@ -215,6 +227,7 @@ impl Configuration {
                 account: file.account,
                 network_owners: file.network_owner_accounts,
                 reserved_concurrency: file.reserved_concurrency,
+                on_nodes,
                 expected_hooks: expected,
             },
         }

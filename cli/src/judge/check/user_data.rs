@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Profile;
 use hookline_user_data::expression::{self, Pods, Variables};
-use hookline_user_data::{Gate, Severity};
 
+use super::gate;
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
@@ -17,10 +17,6 @@ use crate::observed::user_data::{MaxPods, Said, UserData};
 
 /// The most networks that a text lists.
 const LISTED: usize = 6;
-/// What a gate shows by, in user data.
-const LOOKED_FOR: &str = "Looked for: settings that a script gives to install.sh, /etc/hookline/node.json, and the user \
-                          data of an essential bootstrap container of Bottlerocket. Another gate is not known.";
-
 pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = Vec::new();
     for input in &account.profiles {
@@ -33,15 +29,15 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
                 let place = format!("the user data of the launch template {reference}");
                 let of_template = match user_data {
                     UserData::Unreadable(_) => Vec::new(),
-                    UserData::Absent if needs_gate => vec![gate_missing("has no user data")],
+                    UserData::Absent if needs_gate => vec![gate::missing("has no user data")],
                     UserData::Absent => Vec::new(),
                     UserData::Read(said) => {
                         let mut found = match &said.gate {
                             None if needs_gate => {
-                                vec![gate_missing("has user data without a gate")]
+                                vec![gate::missing("has user data without a gate")]
                             }
                             Some(it) if !is_replaced && account.knows_subnets_of(profile) => {
-                                gate(profile, group, it)
+                                gate::findings(profile, group, it)
                             }
                             _ => Vec::new(),
                         };
@@ -82,11 +78,11 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
             };
             Some(format!("The user data of the launch template {reference} {what}."))
         });
-    of_user_data.chain(gate_notes(account)).collect()
+    of_user_data.chain(gate::notes(account)).collect()
 }
 
 /// The launch templates of a group, with their user data.
-fn user_data_of<'a>(
+pub(super) fn user_data_of<'a>(
     account: &'a Account,
     group: &'a Group,
 ) -> impl Iterator<Item = (&'a TemplateRef, &'a UserData)> {
@@ -95,79 +91,6 @@ fn user_data_of<'a>(
         let template = account.templates.get(reference)?.as_ref()?;
         Some((reference, &template.user_data))
     })
-}
-
-fn gate_missing(how: &str) -> Finding {
-    Finding::new(Kind::GateMissing, format!("The launch template {how}: no gate holds kubelet back."))
-        .shown_by(LOOKED_FOR)
-        .say("Add the gate to the user data (docs/node.md, docs/node-groups.md), or bake it into the image.")
-}
-
-/// What of the gate does not fit the profile.
-fn gate(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Finding> {
-    let misfits = gate.misfits(profile, &group.subnets).into_iter();
-    let problems = misfits.filter(|misfit| misfit.severity == Severity::Problem);
-    problems
-        .map(|misfit| {
-            let finding = Finding::new(
-                Kind::GateDiffers,
-                format!(
-                    "The gate does not fit the profile {}: {}.",
-                    profile.name, misfit.message
-                ),
-            )
-            .shown_by(format!("Its settings are in {}.", gate.from));
-            match misfit.code {
-                "gate-without-drop-in" => {
-                    finding.say("Install the gate with node/install.sh, which writes the drop-in (docs/node.md).")
-                }
-                _ => finding.say(
-                    "Give the gate the places of the profile, in a new version of the launch template; or take the change \
-                     of the profile back (docs/node.md, \"Changing a profile and its launch template\").",
-                ),
-            }
-        })
-        .collect()
-}
-
-/// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,
-/// all that does not fit until then.
-fn gate_notes(account: &Account) -> Vec<String> {
-    let mut notes = Vec::new();
-    for input in &account.profiles {
-        let profile = &input.profile;
-        if !account.knows_subnets_of(profile) {
-            continue;
-        }
-        let is_replaced = super::is_of_node_group(account, &profile.name);
-        for group in account.groups_of(&profile.selector) {
-            for (reference, user_data) in user_data_of(account, group) {
-                let UserData::Read(Said {
-                    gate: Some(gate), ..
-                }) = user_data
-                else {
-                    continue;
-                };
-                let misfits = gate.misfits(profile, &group.subnets).into_iter();
-                let told = misfits.filter(|it| is_replaced || it.severity != Severity::Problem);
-                notes.extend(told.map(|misfit| {
-                    let place = format!("The launch template {reference} of {}", group.name);
-                    let (name, what) = (&profile.name, misfit.message);
-                    match is_replaced {
-                        true => format!(
-                            "{place} does not fit the profile {name} until the deployment has changed it: {what}. Deploy while the group \
-                             launches nothing (docs/node-groups.md, \"Nodes between two changes\")."
-                        ),
-                        false => format!(
-                            "{place} and the profile {name}: {what}. If the network is not to be ignored, add it to the gate in a new \
-                             version of the launch template (docs/node.md)."
-                        ),
-                    }
-                }));
-            }
-        }
-    }
-    notes
 }
 
 /// A number of pods that is larger than what the VPC CNI has addresses for.
