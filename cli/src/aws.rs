@@ -10,6 +10,7 @@ mod identity;
 mod metrics;
 mod network;
 mod pages;
+mod quotas;
 mod roles;
 mod stacks;
 mod templates;
@@ -267,6 +268,7 @@ mod tests {
             include_str!("aws/groups.rs"),
             include_str!("aws/metrics.rs"),
             include_str!("aws/network.rs"),
+            include_str!("aws/quotas.rs"),
             include_str!("aws/roles.rs"),
             include_str!("aws/stacks.rs"),
             include_str!("aws/templates.rs"),

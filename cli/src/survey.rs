@@ -281,11 +281,17 @@ async fn reservations(aws: &Aws, account: &mut Account) -> Result<()> {
 
 /// The quotas, and the parts of the deployment.
 async fn parts(aws: &Aws, account: &mut Account) -> Result<()> {
-    let (quota, concurrency) = tokio::join!(aws.interface_quota(), aws.concurrency());
+    let (quota, concurrency, start_execution) = tokio::join!(
+        aws.interface_quota(),
+        aws.concurrency(),
+        aws.start_execution_bucket()
+    );
     let quota = looked(quota, "the quota of interfaces")?;
     account.interface_quota = note(account, quota).flatten();
     let concurrency = looked(concurrency, "how many functions may run at once")?;
     account.concurrency = note(account, concurrency).flatten();
+    let start_execution = looked(start_execution, "how fast Step Functions starts executions")?;
+    account.start_execution = note(account, start_execution).flatten();
     let Some(deployment) = account.deployment.clone() else {
         return Ok(());
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
-use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::profile::{Profile, Selector, TokenBucket};
 use hookline_domain::reconcile::ProfileInput;
 use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_user_data::OnNode;
@@ -59,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) interfaces: Option<Vec<SeenInterface>>,
     /// How many interfaces the Region may have.
     pub(crate) interface_quota: Option<u64>,
+    /// How fast executions of Step Functions start.
+    pub(crate) start_execution: Option<TokenBucket>,
     pub(crate) concurrency: Option<Concurrency>,
     /// The reserved concurrency of functions of the deployment that have one, by name.
     pub(crate) reserved: BTreeMap<String, u64>,

@@ -207,6 +207,11 @@ async fn denied_observation_is_told_and_the_rest_is_checked() {
             denied("AccessDeniedException"),
         ),
         (
+            "ListServiceQuotas",
+            "servicequotas:ListServiceQuotas",
+            denied("AccessDeniedException"),
+        ),
+        (
             "GetAccountSettings",
             "lambda:GetAccountSettings",
             denied("AccessDeniedException"),

@@ -13,7 +13,7 @@ type Case<'a> = (fn(&mut Account), &'a [&'a str]);
 
 #[test]
 fn misfit_has_both_values_and_the_order_of_changes() {
-    let cases: [Case; 4] = [
+    let cases: [Case<'_>; 4] = [
         (
             |account| gate(account)[1].device_index = Some(5),
             &[
