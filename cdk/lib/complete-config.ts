@@ -1,5 +1,5 @@
 /**
- * Completes a configuration file that has a `network`: its node groups, slots and definitions get the ids of the network that they
+ * Completes a configuration file that has a `network`: its node groups, slots, definitions and `traffic` get the ids of the network that they
  * name none of. A profile is so written once, and its subnets follow from the network.
  *
  * To check a file, and to print its definitions, the ids are placeholders. To synthesise it, they are those of the network's stack.
@@ -11,6 +11,7 @@ import {
   definitionZones,
   planNetwork,
 } from './nodegroup/multus-network';
+import { completeTraffic } from './complete-traffic';
 import type { HooklineConfig, HooklineConfigFile, Network, NodeGroupCluster } from './shared/config';
 import { ConfigurationError, mistakesOf, throwAll } from './shared/configuration-error';
 import { memberOf } from './shared/field-path';
@@ -19,6 +20,8 @@ import { didYouMean } from './shared/suggestion';
 
 /** What a configuration takes from its network. `MultusNetwork` has it. */
 export interface NetworkIds {
+  /** The VPC. */
+  readonly vpcId: string;
   /** The subnets of the nodes' primary interfaces, by zone. */
   readonly nodeSubnetIds: ReadonlyMap<string, string>;
   /** The cluster; absent without one. */
@@ -78,6 +81,7 @@ export function placeholderIds(network: Network, region?: string): NetworkIds {
       .join('')
       .padStart(17, '0')}`;
   return {
+    vpcId: existingVpc?.vpcId ?? id('vpc', 255),
     nodeSubnetIds: new Map(
       zones.map((zone, n) => [zone, existingVpc?.nodeSubnetIds[n] ?? id('subnet', 255, n)]),
     ),
@@ -132,6 +136,11 @@ export function completeConfig(file: HooklineConfigFile, ids: NetworkIds | undef
   const completed: Record<string, unknown> = { ...rest };
   if (Array.isArray(rest.nodeGroups)) {
     completed['nodeGroups'] = groups.map((group, n) => completeGroup(group, n, network, ids, add));
+  }
+  if (isObject(rest.traffic)) {
+    completed['traffic'] = completeTraffic(rest.traffic, network, ids, (error) => {
+      add(['traffic'], error);
+    });
   }
   for (const list of ['profiles', 'retiredProfiles'] as const) {
     if (network !== undefined && ids !== undefined && Array.isArray(rest[list])) {

@@ -4,7 +4,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { completeConfig, networkProps } from './complete-config';
 import { HooklineStack, functionCode } from './hookline-stack';
 import type { LoadedConfig } from './configuration';
-import { NetworkStack } from './nodegroup/network-stack';
+import { NetworkStack, networkStackName } from './nodegroup/network-stack';
 import { throwAll } from './shared/configuration-error';
 import type { FunctionCode } from './shared/function-code';
 import { TemplateQuotas } from './shared/template-quotas';
@@ -42,7 +42,7 @@ export function hooklineApp(
   const networkStack =
     file.network === undefined
       ? undefined
-      : new NetworkStack(app, `${file.stackName}-network`, { network: networkProps(file.network), env });
+      : new NetworkStack(app, networkStackName(file.stackName), { network: networkProps(file.network), env });
   const { config, mistakes } = completeConfig(file, networkStack?.network);
   throwAll(mistakes.map(({ error }) => error));
   const stack = new HooklineStack(app, config.stackName, {
@@ -64,6 +64,9 @@ export function hooklineApp(
           code: code ?? functionCode(app, config.functions, folder),
           env,
         });
+  if (networkStack !== undefined && trafficStack !== undefined) {
+    trafficStack.addStackDependency(networkStack);
+  }
   for (const [key, value] of Object.entries(config.tags ?? {})) {
     Tags.of(app).add(key, value);
   }

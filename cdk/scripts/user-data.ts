@@ -16,7 +16,8 @@ export const USER_DATA = join(REPOSITORY, 'node', 'tests', 'user-data');
 const subnets = (kind: string): string[] =>
   ['a', 'b', 'c'].map((az) => `subnet-0${kind}${az}`.padEnd(24, '0'));
 
-const profile: Profile = {
+/** The profile of the examples. */
+export const EXAMPLE_PROFILE: Profile = {
   name: 'upf',
   selector: { tag: { key: 'hookline-profile', value: 'upf' } },
   hook: { name: 'hookline-launch' },
@@ -66,7 +67,8 @@ const ofMultus: Required<Pick<NodeGroup, 'networks'>> = {
   networks: { ...managed.networks, 'management é': { interfaceName: 'mgmt', mtu: 1500 } },
 };
 
-const GROUPS: Readonly<Record<string, NodeGroup>> = {
+/** The node group of each example, by its file's name. */
+export const EXAMPLE_GROUPS: Readonly<Record<string, NodeGroup>> = {
   'al2023-managed.txt': managed,
   'al2023-managed-with-image.txt': withImage,
   'al2023-self-managed.txt': { ...withImage, management: 'self-managed' },
@@ -90,11 +92,11 @@ const SIGNAL = { stack: 'hookline', resource: 'NodeGroupupfGroup0123ABCD', regio
 /** Returns the examples: file name and content. */
 export function userDataExamples(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(GROUPS).map(([name, group]) => {
-      checkNodeGroup(group, profile, name);
+    Object.entries(EXAMPLE_GROUPS).map(([name, group]) => {
+      checkNodeGroup(group, EXAMPLE_PROFILE, name);
       const signal = group.rollingUpdate === undefined ? undefined : SIGNAL;
       const bundle = readFileSync(signal === undefined ? NODE_BUNDLE : NODE_SIGNAL_BUNDLE, 'utf8');
-      return [name, userData(group, profile, name, signal).replace(bundle, () => '@BUNDLE@\n')];
+      return [name, userData(group, EXAMPLE_PROFILE, name, signal).replace(bundle, () => '@BUNDLE@\n')];
     }),
   );
 }

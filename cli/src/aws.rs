@@ -10,7 +10,9 @@ mod identity;
 mod metrics;
 mod network;
 mod pages;
+mod quotas;
 mod roles;
+mod stacks;
 mod templates;
 mod user_data;
 
@@ -42,6 +44,7 @@ pub(crate) struct Aws {
     /// Where the credentials come from.
     origin: Origin,
     autoscaling: aws_sdk_autoscaling::Client,
+    cloudformation: aws_sdk_cloudformation::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     ec2: aws_sdk_ec2::Client,
     events: aws_sdk_eventbridge::Client,
@@ -109,6 +112,7 @@ impl Aws {
         );
         Ok(Self {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
             events: aws_sdk_eventbridge::Client::new(&config),
@@ -264,12 +268,15 @@ mod tests {
             include_str!("aws/groups.rs"),
             include_str!("aws/metrics.rs"),
             include_str!("aws/network.rs"),
+            include_str!("aws/quotas.rs"),
             include_str!("aws/roles.rs"),
+            include_str!("aws/stacks.rs"),
             include_str!("aws/templates.rs"),
             include_str!("aws/user_data.rs"),
         ];
         let services = [
             "autoscaling:",
+            "cloudformation:",
             "cloudwatch:",
             "ec2:",
             "events:",

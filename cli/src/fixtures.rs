@@ -11,6 +11,7 @@ use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
+use hookline_domain::profile::TokenBucket;
 use hookline_domain::tags::own;
 use hookline_user_data::{Gate, GateNetwork};
 use serde_json::{Value, json};
@@ -329,8 +330,7 @@ pub(crate) fn gate(networks: &[(&str, u32)]) -> Gate {
     let networks = networks.iter().map(|(name, n)| GateNetwork {
         network: (*name).to_owned(),
         subnet_ids: vec![format!("subnet-{n:08x}")],
-        device_index: None,
-        network_card: 0,
+        ..GateNetwork::default()
     });
     Gate {
         from: "part 2".to_owned(),
@@ -405,6 +405,10 @@ pub(crate) fn account() -> Account {
         security_groups: Some([("sg-00000001".parse().unwrap(), "vpc-00000001".to_owned())].into()),
         interfaces: Some(Vec::new()),
         interface_quota: Some(5_000),
+        start_execution: Some(TokenBucket {
+            capacity: 1_300,
+            refill_per_second: 300,
+        }),
         concurrency: Some(Concurrency {
             limit: 1_000,
             unreserved: 1_000,

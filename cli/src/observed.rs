@@ -12,6 +12,7 @@ mod input_template;
 pub(crate) mod network;
 pub(crate) mod role;
 pub(crate) mod scale_out;
+pub(crate) mod stack;
 pub(crate) mod template;
 pub(crate) mod throttled;
 pub(crate) mod user_data;

@@ -17,6 +17,7 @@ use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
 use crate::observed::group::Hooks;
 use crate::observed::role::SeenRole;
+use crate::observed::stack::Stack;
 use crate::observed::template::{Template, TemplateRef};
 
 /// How many calls of one kind are made at once.
@@ -89,6 +90,16 @@ pub(crate) fn note_denied(account: &mut Account, error: Error) -> Result<()> {
         }
         other => Err(other),
     }
+}
+
+/// The stack of a configuration's network, if it is there and may be looked at.
+///
+/// # Errors
+/// Returns why the call failed, unless it was denied.
+pub(crate) async fn stack(aws: &Aws, account: &mut Account, name: &str) -> Result<Option<Stack>> {
+    let what = "the subnets and security groups that the configuration takes from its network";
+    let looked = looked(aws.stack(name).await, what)?;
+    Ok(note(account, looked).flatten())
 }
 
 async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
@@ -188,10 +199,12 @@ async fn network(aws: &Aws, account: &mut Account) -> Result<()> {
     let security_groups: BTreeSet<_> = all_profiles(account)
         .flat_map(|profile| profile.slots.iter().map(move |slot| (profile, slot)))
         .flat_map(|(profile, slot)| profile.security_groups(slot))
+        .filter(|id| !account.stands_in(id.as_str()))
         .cloned()
         .collect();
     let subnets: BTreeSet<SubnetId> = all_profiles(account)
         .flat_map(Profile::subnet_ids)
+        .filter(|id| !account.stands_in(id.as_str()))
         .cloned()
         .collect();
     let ids: Vec<&SubnetId> = subnets.iter().collect();
@@ -268,11 +281,17 @@ async fn reservations(aws: &Aws, account: &mut Account) -> Result<()> {
 
 /// The quotas, and the parts of the deployment.
 async fn parts(aws: &Aws, account: &mut Account) -> Result<()> {
-    let (quota, concurrency) = tokio::join!(aws.interface_quota(), aws.concurrency());
+    let (quota, concurrency, start_execution) = tokio::join!(
+        aws.interface_quota(),
+        aws.concurrency(),
+        aws.start_execution_bucket()
+    );
     let quota = looked(quota, "the quota of interfaces")?;
     account.interface_quota = note(account, quota).flatten();
     let concurrency = looked(concurrency, "how many functions may run at once")?;
     account.concurrency = note(account, concurrency).flatten();
+    let start_execution = looked(start_execution, "how fast Step Functions starts executions")?;
+    account.start_execution = note(account, start_execution).flatten();
     let Some(deployment) = account.deployment.clone() else {
         return Ok(());
     };

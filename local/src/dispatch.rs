@@ -13,6 +13,7 @@
 //! | `autoscaling` | `World::autoscaling_call` | inner XML of `<ActionResult>` |
 //! | `sts` | `sts::act` | inner XML of `<ActionResult>` |
 //! | `iam` | `iam::act` | inner XML of `<ActionResult>` |
+//! | `cloudformation` | `cloudformation::act` | inner XML of `<ActionResult>` |
 //! | `servicequotas` | `service_quotas::act` | JSON |
 //! | `cloudwatch` | `cloudwatch::act` | CBOR, or JSON |
 //! | `events` | `eventbridge::act` | JSON |
@@ -26,7 +27,7 @@
 //!
 //! - EC2, Auto Scaling and CloudTrail keep their state in [`World`](crate::World), which also runs
 //!   their timers;
-//! - EventBridge, SQS, Lambda, Step Functions, EKS and CloudWatch keep theirs behind [`LocalAws`].
+//! - EventBridge, SQS, Lambda, Step Functions, EKS, CloudFormation and CloudWatch keep theirs behind [`LocalAws`].
 //!   They work in tasks of their own: `eventbridge::start` spawns the one that delivers events.
 
 use std::time::Duration;
@@ -40,13 +41,15 @@ use crate::faults::FaultKind;
 use crate::iam::{self, AuthorizationRequest, Caller, Decision};
 use crate::local_aws::LocalAws;
 use crate::service::{
-    AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, IAM_NAMESPACE, STS_NAMESPACE, Service,
-    access_key, header,
+    AUTO_SCALING_NAMESPACE, Body, CLOUD_FORMATION_NAMESPACE, Call, EC2_NAMESPACE, IAM_NAMESPACE,
+    STS_NAMESPACE, Service, access_key, header,
 };
 use crate::wire::cbor;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
-use crate::{cloudwatch, eks, eventbridge, lambda, service_quotas, sqs, stepfunctions, sts};
+use crate::{
+    cloudformation, cloudwatch, eks, eventbridge, lambda, service_quotas, sqs, stepfunctions, sts,
+};
 
 /// The connection was reset before the answer: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -287,6 +290,11 @@ async fn act(
         (Service::Iam, Body::Query(mut params)) => {
             let inner = iam::act(local.iam(), &action, &mut params)?;
             Ok(query_response(&action, IAM_NAMESPACE, request_id, &inner))
+        }
+        (Service::CloudFormation, Body::Query(mut params)) => {
+            let inner = cloudformation::act(local.cloudformation(), &action, &mut params)?;
+            let namespace = CLOUD_FORMATION_NAMESPACE;
+            Ok(query_response(&action, namespace, request_id, &inner))
         }
         (Service::Quotas, Body::Json(body)) => {
             let answer = service_quotas::act(local, &action, &body)?;

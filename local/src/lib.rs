@@ -18,6 +18,7 @@
 pub mod autoscaling;
 mod buckets;
 mod calls;
+pub mod cloudformation;
 mod cloudtrail;
 pub mod cloudwatch;
 mod dispatch;

@@ -14,7 +14,9 @@ use crate::faults::{Fault, Faults};
 use crate::kernel::Event;
 use crate::settings::Settings;
 use crate::world::World;
-use crate::{cloudwatch, eks, eventbridge, forward, iam, lambda, node, sqs, stepfunctions};
+use crate::{
+    cloudformation, cloudwatch, eks, eventbridge, forward, iam, lambda, node, sqs, stepfunctions,
+};
 
 /// A running fake AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
@@ -47,6 +49,7 @@ struct Shared {
     faults: Mutex<Faults>,
     buckets: Mutex<Buckets>,
     calls: Mutex<CallLog>,
+    cloudformation: cloudformation::CloudFormation,
     eventbridge: eventbridge::EventBridge,
     lambda: lambda::Lambda,
     stepfunctions: stepfunctions::StepFunctions,
@@ -81,6 +84,7 @@ impl LocalAws {
         let shared = Arc::new(Shared {
             buckets: Mutex::new(Buckets::new()),
             calls: Mutex::new(CallLog::new(settings.call_log_limit)),
+            cloudformation: cloudformation::CloudFormation::default(),
             world: Mutex::new(World::new(settings)),
             rescheduled: Arc::clone(&rescheduled),
             events,
@@ -175,6 +179,12 @@ impl LocalAws {
     #[must_use]
     pub fn eventbridge(&self) -> &eventbridge::EventBridge {
         &self.shared.eventbridge
+    }
+
+    /// The stacks that tests put.
+    #[must_use]
+    pub fn cloudformation(&self) -> &cloudformation::CloudFormation {
+        &self.shared.cloudformation
     }
 
     /// The metrics: those that functions write to their logs.

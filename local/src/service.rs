@@ -28,6 +28,7 @@ pub(crate) enum Service {
     Eks,
     Sqs,
     CloudWatch,
+    CloudFormation,
     /// A service of another server: its requests are forwarded.
     Forwarded(Arc<str>),
 }
@@ -47,6 +48,7 @@ impl Service {
             Self::Eks,
             Self::Sqs,
             Self::CloudWatch,
+            Self::CloudFormation,
         ]
         .into_iter()
         .find(|known| known.scope() == scope)
@@ -62,7 +64,7 @@ impl Service {
 
     /// Whether another server may answer for the service, too: the fake AWS has only a part of it.
     pub(crate) fn may_be_forwarded(&self) -> bool {
-        *self == Self::CloudWatch
+        matches!(self, Self::CloudWatch | Self::CloudFormation)
     }
 
     /// The service's name, as the prefix of its actions in IAM.
@@ -79,6 +81,7 @@ impl Service {
             Self::Eks => "eks",
             Self::Sqs => "sqs",
             Self::CloudWatch => "cloudwatch",
+            Self::CloudFormation => "cloudformation",
             Self::Forwarded(name) => name,
         }
     }
@@ -91,6 +94,7 @@ impl Service {
             Self::AutoScaling => ErrorForm::Query(AUTO_SCALING_NAMESPACE),
             Self::Sts => ErrorForm::Query(STS_NAMESPACE),
             Self::Iam => ErrorForm::Query(IAM_NAMESPACE),
+            Self::CloudFormation => ErrorForm::Query(CLOUD_FORMATION_NAMESPACE),
             Self::Events | Self::States | Self::Sqs | Self::Quotas | Self::CloudWatch => {
                 ErrorForm::Json
             }
@@ -106,7 +110,7 @@ impl Service {
                 ApiError::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
             }
             // CloudWatch API Reference, "Common Errors": those of the query protocol.
-            Self::AutoScaling | Self::Sts | Self::Iam | Self::CloudWatch => {
+            Self::AutoScaling | Self::Sts | Self::Iam | Self::CloudWatch | Self::CloudFormation => {
                 ApiError::new("Throttling", "Rate exceeded")
             }
             Self::Events | Self::States | Self::Sqs | Self::Forwarded(_) => {
@@ -123,7 +127,7 @@ impl Service {
     pub(crate) fn failed(&self) -> ApiError {
         match self {
             Self::Ec2 | Self::Sts | Self::Sqs | Self::Forwarded(_) => ApiError::internal(),
-            Self::AutoScaling => ApiError::with_status(
+            Self::AutoScaling | Self::CloudFormation => ApiError::with_status(
                 500,
                 "InternalFailure",
                 "The request processing has failed because of an unknown error, exception, or failure.",
@@ -183,6 +187,7 @@ impl Service {
             "2011-01-01" => Some(Self::AutoScaling),
             "2011-06-15" => Some(Self::Sts),
             "2010-05-08" => Some(Self::Iam),
+            "2010-05-15" => Some(Self::CloudFormation),
             _ => None,
         }
     }
@@ -197,6 +202,8 @@ const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/
 pub(crate) const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 pub(crate) const AUTO_SCALING_NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
 pub(crate) const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+pub(crate) const CLOUD_FORMATION_NAMESPACE: &str =
+    "http://cloudformation.amazonaws.com/doc/2010-05-15/";
 pub(crate) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
@@ -250,7 +257,11 @@ impl Call {
         let target = header(request.headers(), "x-amz-target");
         let target_action = target.rsplit('.').next().unwrap_or_default().to_owned();
         match &service {
-            Service::Ec2 | Service::AutoScaling | Service::Sts | Service::Iam => {
+            Service::Ec2
+            | Service::AutoScaling
+            | Service::Sts
+            | Service::Iam
+            | Service::CloudFormation => {
                 let dialect = match service {
                     Service::Ec2 => Dialect::Ec2,
                     _ => Dialect::Query,

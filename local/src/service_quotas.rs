@@ -1,7 +1,7 @@
 //! Service Quotas: the quotas of the account that the fake AWS has.
 //!
-//! The answers are those of the Service Quotas API Reference, GetServiceQuota and
-//! GetAWSDefaultServiceQuota. A quota's code is
+//! The answers are those of the Service Quotas API Reference, GetServiceQuota,
+//! ListServiceQuotas and GetAWSDefaultServiceQuota. A quota's code is
 //! AWS's own: `aws service-quotas list-service-quotas --service-code vpc` has *Network interfaces per
 //! Region* under `L-DF5E4CA3`.
 
@@ -18,6 +18,7 @@ const DEFAULT: usize = 5_000;
 /// Answers one call.
 pub(crate) fn act(local: &LocalAws, action: &str, call: &Value) -> Result<Value, ApiError> {
     match action {
+        "ListServiceQuotas" => list(local, call),
         "GetServiceQuota" => get(local, call, None),
         "GetAWSDefaultServiceQuota" => get(local, call, Some(DEFAULT)),
         _ => Err(ApiError::new(
@@ -25,6 +26,23 @@ pub(crate) fn act(local: &LocalAws, action: &str, call: &Value) -> Result<Value,
             format!("The fake AWS does not have {action} of Service Quotas."),
         )),
     }
+}
+
+/// The quotas of Step Functions that Hookline looks for, by their names on AWS.
+fn list(local: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+    if call.get("ServiceCode").and_then(Value::as_str) != Some("states") {
+        return Ok(json!({"Quotas": []}));
+    }
+    let (capacity, refill) = local.with_world(|world| world.kernel.settings.start_execution_bucket);
+    let quotas = [
+        ("StartExecution throttle token bucket size", capacity),
+        (
+            "StartExecution throttle token refill rate per second",
+            refill,
+        ),
+    ];
+    let quotas = quotas.map(|(name, value)| json!({"ServiceCode": "states", "QuotaName": name, "Value": value, "Adjustable": true}));
+    Ok(json!({"Quotas": quotas}))
 }
 
 fn get(local: &LocalAws, call: &Value, value: Option<usize>) -> Result<Value, ApiError> {

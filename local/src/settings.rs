@@ -104,6 +104,9 @@ pub struct Settings {
     pub trail_delivers_after: Option<Duration>,
     /// The account's quota of network interfaces per Region (5,000 by default on AWS).
     pub network_interface_limit: usize,
+    /// The token bucket of StartExecution: how many at once, and how many more each second (Step Functions Developer Guide, "Quotas":
+    /// those of us-west-2). Service Quotas tells it; nothing is throttled by it.
+    pub start_execution_bucket: (u32, u32),
     /// The software of the instances: they boot, and kubelet and the VPC CNI start. `None`: an
     /// instance that runs does nothing.
     pub node: Option<NodeSettings>,
@@ -139,6 +142,7 @@ impl Default for Settings {
             detach_for: Duration::from_millis(500),
             trail_delivers_after: None,
             network_interface_limit: 5000,
+            start_execution_bucket: (1_300, 300),
             node: None,
         }
     }

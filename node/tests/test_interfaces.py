@@ -324,7 +324,7 @@ class Kubelet(InterfacesTest):
         node.background("another", "flock", "/run/hookline/lock", "sleep", "infinity")
         wait_for("the lock is held", lambda: node.run("flock", "--nonblock", "/run/hookline/lock", "true", check=False).returncode)
         self.assertEqual(node.interfaces(check=False, HOOKLINE_WAIT_SECONDS="1").returncode, 1)
-        self.assertIn("hookline-interfaces: kubelet waits: another run does not end", node.console())
+        self.assertIn("hookline-interfaces: kubelet waits: another run does not end in 1 s: lslocks shows its PID, kill ends it", node.console())
 
     def test_that_another_run_does_not_end_stops_neither_a_start_by_hand_nor_a_later_one(self):
         for made, said in (("open-gate", "somebody made /run/hookline/open-gate"), ("interfaces-ready", "everything was configured in this boot before")):
@@ -343,10 +343,14 @@ class Kubelet(InterfacesTest):
         self.assertEqual(node.interfaces(check=False).returncode, 1)
         self.assertIn("kubelet waits: /run/hookline/lock cannot be written", node.console())
         node.run("rmdir", "/run/hookline/lock")
-        # A node without util-linux's flock.
-        node.run("bash", "-c", "printf '#!/bin/bash\nexit 127\n' >/run/no-flock && chmod 755 /run/no-flock && mount --bind /run/no-flock $(command -v flock)")
-        self.assertEqual(node.interfaces(check=False).returncode, 1)
-        self.assertIn("or there is no flock", node.console())
+        # A node without util-linux's flock, and one whose file system has no locks (flock(1): EX_OSERR).
+        for status, said in ((127, "there is no flock: install util-linux"), (71, "flock fails: see the journal")):
+            with self.subTest(status):
+                stub = f"printf '#!/bin/bash\nexit {status}\n' >/run/stub-{status} && chmod 755 /run/stub-{status}"
+                node.run("bash", "-c", f"{stub} && mount --bind /run/stub-{status} $(command -v flock)")
+                self.assertEqual(node.interfaces(check=False).returncode, 1)
+                self.assertIn(f"kubelet waits: {said}", node.console())
+                self.assertNotIn("another run", node.console())
 
     def test_tells_an_ambiguous_interface_from_a_missing_one(self):
         node = self.node({"gate": [{"network": "user-plane", "subnetIds": ["subnet-0c"]}]})

@@ -26,12 +26,12 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
   const signal = facts.signal === undefined ? '' : signalScript(facts.signal);
   const script =
     installScript(inLines(settings), signal === '' ? NODE_BUNDLE : NODE_SIGNAL_BUNDLE) + signal + dropIn;
-  return multipart([...parts, { contentType: 'text/x-shellscript', content: script }]);
+  return multipart([...parts, { contentType: 'text/x-shellscript; charset="us-ascii"', content: script }]);
 }
 
 /**
  * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. A hardened image may
- * mount /tmp with noexec, so nothing is executed there. The lines of the bundle have neither a quote nor a backslash.
+ * mount /tmp with noexec, so nothing is executed there. The bundle is a number in base 94 (`node/bundle.py`).
  */
 function installScript(settings: string, bundle: string): string {
   return `#!/bin/bash
@@ -43,16 +43,16 @@ cat >$dir/50-hookline.conf <<'HOOKLINE'
 ExecStartPre=/usr/local/libexec/hookline/hookline-gate
 HOOKLINE
 work=$(mktemp -d)
-python3 - "$work" <<'HOOKLINE'
-import base64, lzma, pathlib, sys
-text = """
-${readFileSync(bundle, 'utf8')}"""
-parts = iter(lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0"))
+python3 -c 'import lzma, pathlib, sys
+n = 0
+for digit in b"".join(sys.stdin.buffer.read().split()):
+  n = n * 94 + digit - 33
+parts = iter(lzma.decompress(n.to_bytes(n.bit_length() // 8 + 1, "big")).decode().split("\\0"))
 for name, text in zip(parts, parts):
-    path = pathlib.Path(sys.argv[1], name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-HOOKLINE
+  path = pathlib.Path(sys.argv[1], name)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(text)' "$work" <<'HOOKLINE'
+${readFileSync(bundle, 'utf8')}HOOKLINE
 bash "$work/install.sh" <<'HOOKLINE'
 ${settings}
 HOOKLINE

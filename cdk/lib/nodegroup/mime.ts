@@ -2,7 +2,7 @@
 
 /** A part. */
 export interface Part {
-  /** The content type, as `text/x-shellscript`. */
+  /** The content type, as `text/x-shellscript; charset="us-ascii"`. */
   readonly contentType: string;
   /** The content, in ASCII, with a line end at its end. */
   readonly content: string;
@@ -19,8 +19,7 @@ export function multipart(parts: readonly Part[]): string {
     }
   }
   const texts = parts.map(
-    ({ contentType, content }) =>
-      `--${BOUNDARY}\nContent-Type: ${contentType}; charset="us-ascii"\n\n${content}`,
+    ({ contentType, content }) => `--${BOUNDARY}\nContent-Type: ${contentType}\n\n${content}`,
   );
   return `MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="${BOUNDARY}"\n\n${texts.join('')}--${BOUNDARY}--\n`;
 }

@@ -220,6 +220,11 @@ export class MultusNetwork extends Construct {
     this.cluster = props.cluster === undefined ? undefined : this.clusterOf(props.cluster);
   }
 
+  /** The VPC's id. */
+  get vpcId(): string {
+    return this.vpc.vpcId;
+  }
+
   /** Returns the ids of a network's subnets: of all zones, or of one. A slot of a profile takes them. */
   subnetIds(network: string, zone?: string): string[] {
     const zones = zone === undefined ? this.props.zones : [zone];

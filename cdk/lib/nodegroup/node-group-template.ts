@@ -78,6 +78,16 @@ export function podsOfGroup(
 }
 
 /**
+ * Returns how many bytes the user data of a group may have: EC2's limit without what EKS adds.
+ *
+ * @param group the node group
+ */
+export function sizeLimit(group: NodeGroup): number {
+  const own = JSON.stringify([group.labels ?? {}, group.taints ?? []]).length;
+  return MAX_USER_DATA - (eksMergesUserData(group) ? ADDED_BY_EKS + own : 0);
+}
+
+/**
  * Checks that user data fits.
  *
  * @param text the user data, with no token in it
@@ -86,9 +96,8 @@ export function podsOfGroup(
  * @throws ConfigurationError if it does not fit
  */
 export function checkSize(text: string, group: NodeGroup, field: string): void {
-  const own = JSON.stringify([group.labels ?? {}, group.taints ?? []]).length;
-  const added = eksMergesUserData(group) ? ADDED_BY_EKS + own : 0;
-  const limit = MAX_USER_DATA - added;
+  const limit = sizeLimit(group);
+  const added = MAX_USER_DATA - limit;
   const size = Buffer.byteLength(text);
   if (size > limit) {
     throw new ConfigurationError(

@@ -667,13 +667,13 @@ export interface Reconcile {
   otherHooks?: string[];
 }
 /**
- * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId`, `subnetIds` or `flowLogsLocation`.
+ * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId`, `subnetIds` or `flowLogsLocation`; or none, for the VPC of `network`.
  */
 export interface Traffic {
   /**
-   * The cluster's name.
+   * The cluster's name. Default: that of `network`.
    */
-  clusterName: string;
+  clusterName?: string;
   /**
    * The cluster's Region. Default: the stack's Region.
    */
@@ -693,7 +693,7 @@ export interface Traffic {
    */
   moreClusters?: TrafficCluster[];
   /**
-   * The ids of subnets of the VPC in which the function extract-pods runs, for clusters that have a private endpoint only. Default: the function is in no VPC.
+   * The ids of subnets of the VPC in which the function extract-pods runs, for clusters that have a private endpoint only. Default: the function is in no VPC; with such a cluster of `network`, the nodes' subnets.
    *
    * @minItems 1
    *
@@ -701,7 +701,7 @@ export interface Traffic {
    */
   functionSubnetIds?: string[];
   /**
-   * With functionSubnetIds: the ids of the function's security groups. The clusters' security groups must allow them on port 443.
+   * With functionSubnetIds: the ids of the function's security groups. The clusters' security groups must allow them on port 443. Default: with such a cluster of `network`, its cluster security group.
    *
    * @minItems 1
    * @maxItems 5
@@ -710,7 +710,7 @@ export interface Traffic {
    */
   functionSecurityGroupIds?: string[];
   /**
-   * The id of the VPC of the cluster. The stack creates a flow log of the whole VPC.
+   * The id of the VPC of the cluster. The stack creates a flow log of the whole VPC. Default: that of `network`.
    */
   vpcId?: string;
   /**

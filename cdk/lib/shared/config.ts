@@ -5,6 +5,7 @@ import type {
   NodeGroup as GeneratedNodeGroup,
   NodeNetwork as GeneratedNodeNetwork,
   NodeGroupCluster,
+  Traffic as GeneratedTraffic,
 } from './config.generated';
 import type { Profile, Slot } from './profile.generated';
 import { CONFIG_SCHEMA } from './repository';
@@ -21,7 +22,6 @@ export type {
   NodeTaint,
   PodRoute,
   Reconcile,
-  Traffic,
   TrafficCluster,
 } from './config.generated';
 
@@ -39,8 +39,14 @@ export type NodeGroup = Omit<GeneratedNodeGroup, 'cluster' | 'subnetIds' | 'zone
   networks?: Record<string, NodeNetwork>;
 };
 
+/** The cross-AZ traffic, with its cluster. */
+export type Traffic = With<GeneratedTraffic, 'clusterName'>;
+
 /** A configuration in which every id is given. */
-export type HooklineConfig = Omit<Generated, 'network' | 'nodeGroups'> & { nodeGroups?: NodeGroup[] };
+export type HooklineConfig = Omit<Generated, 'network' | 'nodeGroups' | 'traffic'> & {
+  nodeGroups?: NodeGroup[];
+  traffic?: Traffic;
+};
 
 /** A profile of a configuration file. With `network`, the subnets of its slots may be absent. */
 export type ProfileInFile = Omit<Profile, 'slots'> & {

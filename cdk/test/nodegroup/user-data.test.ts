@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { Lazy, Stack } from 'aws-cdk-lib';
 import { multipart } from '../../lib/nodegroup/mime';
 import { checkNodeGroup } from '../../lib/nodegroup/multus-node-group';
-import { userData } from '../../lib/nodegroup/node-group-template';
+import { sizeLimit, userData } from '../../lib/nodegroup/node-group-template';
+import { LONGEST_SIGNAL } from '../../lib/nodegroup/rolling-update';
 import { NODE_BUNDLE, NODE_SIGNAL_BUNDLE } from '../../lib/shared/repository';
-import { USER_DATA, userDataExamples } from '../../scripts/user-data';
+import { EXAMPLE_GROUPS, EXAMPLE_PROFILE, USER_DATA, userDataExamples } from '../../scripts/user-data';
 import { slot, subnetIds, text } from '../support';
 import { CLUSTER, managedGroup, managedProfile, selfManagedGroup } from './support';
 
@@ -73,7 +74,18 @@ describe('the size', () => {
     expect(() => {
       checkNodeGroup(cni, four, 'g');
     }).not.toThrow();
-    expect(Buffer.byteLength(userData(cni, four, 'g'))).toBeLessThan(14_050);
+    expect(Buffer.byteLength(userData(cni, four, 'g'))).toBeLessThan(13_750);
+  });
+
+  test('of each example leaves 300 bytes, with the longest names that CloudFormation allows', () => {
+    const left = Object.entries(EXAMPLE_GROUPS).map(([name, group]) => {
+      const signal = group.rollingUpdate === undefined ? undefined : LONGEST_SIGNAL;
+      const size = Buffer.byteLength(userData(group, EXAMPLE_PROFILE, name, signal));
+      return [name, sizeLimit(group) - size] as const;
+    });
+    // What is left, by the file's name.
+    expect(left.filter(([, bytes]) => bytes < 300)).toEqual([]);
+    expect(left.map(([name]) => name)).toContain('al2023-self-managed-rolling.txt');
   });
 
   test('has what tells CloudFormation only where a rolling update waits for it', () => {

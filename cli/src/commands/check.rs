@@ -1,19 +1,23 @@
 //! `hookline check`: configuration and account against one another.
 
 mod configuration;
+mod network;
 mod subject;
 
+use hookline_domain::profile::Profile;
+use hookline_domain::reconcile::ProfileInput;
 use serde::Serialize;
 
 use crate::aws::Aws;
 use crate::discover;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::judge::check::{self, RoomOfZone};
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report};
 use crate::settings::{AwsSettings, Subject};
 use crate::survey;
+use network::OfNetwork;
 use subject::{Problems, Read};
 
 /// What the check found.
@@ -45,15 +49,18 @@ pub(super) async fn run(
     let mut account = Account::default();
     let mut file = None;
     let mut stack = stack.map(str::to_owned);
+    let mut of_network = None;
     match subject::read(subject)? {
         Read::Deployed => account.deployed = true,
         Read::Profiles(read) => {
             file = Some(read.file);
             account.profiles = read.profiles;
             account.to_be_put = read.hooks;
+            of_network = read.network;
             if let Some(of) = read.configuration {
                 stack = stack.or(Some(of.stack));
                 account.of_configuration = of.account;
+                account.to_be_on_nodes = of.on_nodes;
                 account.network_owners = Some(of.network_owners);
                 account.to_be_reserved = Some(of.reserved_concurrency);
                 account.to_be_expected = Some(of.expected_hooks);
@@ -62,6 +69,9 @@ pub(super) async fn run(
         Read::Wrong(problems) => return wrong(&problems, output),
     }
     let aws = Aws::connect(settings).await?;
+    if let (Some(network), Some(stack)) = (of_network, &stack) {
+        ids_of_network(&aws, &mut account, &network, stack).await?;
+    }
     match account.deployed {
         true => {
             let found = discover::if_any(&aws, stack.as_deref()).await?;
@@ -89,6 +99,28 @@ pub(super) async fn run(
         true => Code::Success,
         false => Code::ProblemsFound,
     })
+}
+
+/// Gives the profiles the ids of their network, as far as its stack tells them.
+async fn ids_of_network(
+    aws: &Aws,
+    account: &mut Account,
+    network: &OfNetwork,
+    stack: &str,
+) -> Result<()> {
+    let name = network::stack_of(stack);
+    let seen = survey::stack(aws, account, &name).await?;
+    let completed = network.complete(&name, seen.as_ref());
+    account.unknown_network = completed.unknown;
+    let profiles = completed.profiles.into_iter().map(|value| {
+        let profile = Profile::read(value.clone()).map_err(|error| Error::Internal {
+            doing: "reading a profile with the ids of its network",
+            detail: error.to_string(),
+        })?;
+        Ok(ProfileInput { value, profile })
+    });
+    account.profiles = profiles.collect::<Result<_>>()?;
+    Ok(())
 }
 
 /// A file whose profiles break rules that need no account.

@@ -263,6 +263,9 @@ impl Explained {
                 .into_iter()
                 .filter_map(|(name, setting)| Some((name, said(setting.as_ref()?)))),
         );
+        if let (Some(pods), Some(name)) = (join.max_pods_on_type, &self.instance_type) {
+            rows.push(("", format!("which is {pods} on {name}")));
+        }
         let rows: Vec<_> = rows
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

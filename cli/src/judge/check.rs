@@ -2,9 +2,11 @@
 
 pub(super) mod answers;
 mod concurrency;
+mod gate;
 mod limits;
 mod network;
 mod parts;
+mod rates;
 mod roles;
 mod room;
 mod user_data;
@@ -40,6 +42,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     found.extend(limits::findings(account));
     found.extend(user_data::findings(account));
     found.extend(parts::findings(account));
+    found.extend(rates::findings(account));
     found.extend(versions::findings(account));
     found.extend(roles::findings(account));
     found.extend(concurrency::findings(account));

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
-use hookline_domain::profile::Selector;
+use hookline_domain::profile::{Profile, Selector, TokenBucket};
 use hookline_domain::reconcile::ProfileInput;
 use hookline_domain::reconcile::hooks::ExpectedHooks;
+use hookline_user_data::OnNode;
 use ipnet::IpNet;
 
 use super::deployment::{Deployment, Rule};
@@ -14,6 +15,7 @@ use super::function::{Function, FunctionRef};
 use super::group::{Group, Hook};
 use super::network::{SeenInterface, SeenSubnet};
 use super::role::SeenRole;
+use super::stack::UnknownNetwork;
 use super::template::{Template, TemplateRef};
 
 /// What was observed. What is `None` could not be looked at, and [`Account::could_not_look`] says
@@ -30,11 +32,15 @@ pub(crate) struct Account {
     pub(crate) deployed: bool,
     /// The hooks that a deployment of the file puts: the profile's name and the group's.
     pub(crate) to_be_put: Vec<(String, Option<String>)>,
+    /// What the only node group of a profile in a configuration does with each network's interface.
+    pub(crate) to_be_on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
     /// The account that a configuration names for its stack.
     pub(crate) of_configuration: Option<String>,
     /// Those that a configuration lists in `networkOwnerAccounts`; `None` where no configuration was
     /// given.
     pub(crate) network_owners: Option<BTreeSet<String>>,
+    /// The network of a configuration, if its stack does not tell every id that the profiles take from it.
+    pub(crate) unknown_network: Option<UnknownNetwork>,
     /// The groups of the profiles.
     pub(crate) groups: Vec<Group>,
     /// The launch hooks of each group.
@@ -53,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) interfaces: Option<Vec<SeenInterface>>,
     /// How many interfaces the Region may have.
     pub(crate) interface_quota: Option<u64>,
+    /// How fast executions of Step Functions start.
+    pub(crate) start_execution: Option<TokenBucket>,
     pub(crate) concurrency: Option<Concurrency>,
     /// The reserved concurrency of functions of the deployment that have one, by name.
     pub(crate) reserved: BTreeMap<String, u64>,
@@ -145,6 +153,18 @@ impl Account {
             .as_deref()
             .or(of_machine)
             .or_else(of_group)
+    }
+
+    /// Whether an id of a profile only stands in for one that the network's stack does not tell.
+    pub(crate) fn stands_in(&self, id: &str) -> bool {
+        let unknown = self.unknown_network.as_ref();
+        unknown.is_some_and(|it| it.placeholders.contains(id))
+    }
+
+    /// Whether every subnet of a profile is known by its id.
+    pub(crate) fn knows_subnets_of(&self, profile: &Profile) -> bool {
+        let mut ids = profile.subnet_ids().into_iter();
+        !ids.any(|id| self.stands_in(id.as_str()))
     }
 
     /// The groups that a profile selects, by their names or by the tags that their instances get.

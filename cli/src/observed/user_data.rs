@@ -35,6 +35,13 @@ pub(crate) enum MaxPods {
         /// The numbers that it wins over, each with where it is from.
         over: Vec<(u32, String)>,
     },
+    /// A number for each instance type.
+    Expression {
+        /// In CEL, as nodeadm takes it.
+        expression: String,
+        /// Where it is from.
+        from: String,
+    },
     /// Only the node knows it, or kubelet does not take it.
     Unknown,
 }
@@ -76,6 +83,12 @@ fn max_pods(explanation: &Explanation) -> MaxPods {
         None => MaxPods::ByInstanceType,
         Some(setting) if setting.value == BY_INSTANCE_TYPE => MaxPods::ByInstanceType,
         Some(setting) => {
+            if let Some(expression) = &join.max_pods_expression {
+                return MaxPods::Expression {
+                    expression: expression.clone(),
+                    from: setting.from.clone(),
+                };
+            }
             let Ok(pods) = setting.value.parse() else {
                 return MaxPods::Unknown;
             };
@@ -200,7 +213,10 @@ mod tests {
             ),
             (
                 config("    maxPodsExpression: (ips_per_eni - 1)\n"),
-                MaxPods::Unknown,
+                MaxPods::Expression {
+                    expression: "(ips_per_eni - 1)".to_owned(),
+                    from: "part 1, maxPodsExpression".to_owned(),
+                },
             ),
             (
                 "#!/bin/bash\n/etc/eks/bootstrap.sh core --kubelet-extra-args \"--max-pods=$(pods)\"\n"

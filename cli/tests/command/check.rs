@@ -16,7 +16,7 @@ use crate::fake::{Fake, error, run};
 use crate::{check_lines, check_text, fixture, json_error, stderr, stdout, unwrapped};
 
 /// A deployment in which all fits: its group may have so many nodes.
-async fn right(nodes: i32) -> Deployed {
+pub(crate) async fn right(nodes: i32) -> Deployed {
     made_right(Deployed::start().await, nodes).await
 }
 
@@ -30,12 +30,12 @@ async fn made_right(deployed: Deployed, nodes: i32) -> Deployed {
     deployed
 }
 
-async fn checked(deployed: &Deployed, line: &str, code: i32) -> Value {
+pub(crate) async fn checked(deployed: &Deployed, line: &str, code: i32) -> Value {
     let assert = deployed.run(&format!("{line} --json")).await.code(code);
     serde_json::from_str(&stdout(&assert)).unwrap()
 }
 
-fn kinds(checked: &Value) -> Vec<&str> {
+pub(crate) fn kinds(checked: &Value) -> Vec<&str> {
     let findings = checked["findings"].as_array().unwrap().iter();
     findings
         .map(|finding| finding["kind"].as_str().unwrap())
@@ -204,6 +204,11 @@ async fn denied_observation_is_told_and_the_rest_is_checked() {
         (
             "GetServiceQuota",
             "servicequotas:GetServiceQuota",
+            denied("AccessDeniedException"),
+        ),
+        (
+            "ListServiceQuotas",
+            "servicequotas:ListServiceQuotas",
             denied("AccessDeniedException"),
         ),
         (

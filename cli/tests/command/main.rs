@@ -12,6 +12,7 @@
 
 mod adopt;
 mod check;
+mod check_network;
 mod deployed;
 mod explain;
 mod fake;

@@ -275,3 +275,24 @@ async fn instance_has_all_that_eks_added() {
     );
     assert_eq!(found["findings"][0]["code"], "missing");
 }
+
+#[test]
+fn expression_of_max_pods_is_computed_for_an_instance_type() {
+    let of = |expression: &str| {
+        let text = format!(
+            "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  kubelet:\n    maxPodsExpression: \"{expression}\"\n"
+        );
+        let mut command = hookline("user-data explain --instance-type m5.4xlarge -");
+        let text = stdout(&command.write_stdin(text).assert());
+        check_text(&text);
+        unwrapped(&text)
+    };
+    let text = of("max_pods < 110 ? max_pods : 110");
+    let says =
+        "max_pods < 110 ? max_pods : 110 (part 1, maxPodsExpression) which is 110 on m5.4xlarge";
+    assert!(text.contains(says), "{text}");
+    let text = of("max_pods - pods");
+    let says = "- problem: part 1: nodeadm does not take maxPodsExpression, and maxPods is that of the instance type: it names pods; \
+                default_enis, ips_per_eni and max_pods are known";
+    assert!(text.contains(says), "{text}");
+}

@@ -44,9 +44,11 @@ pub(crate) fn denied(
                 encoded(&user, request, decision)
             ),
         ),
-        Service::AutoScaling | Service::Sts | Service::Iam | Service::CloudWatch => {
-            ApiError::with_status(403, "AccessDenied", message)
-        }
+        Service::AutoScaling
+        | Service::Sts
+        | Service::Iam
+        | Service::CloudWatch
+        | Service::CloudFormation => ApiError::with_status(403, "AccessDenied", message),
         Service::Lambda | Service::Eks => {
             ApiError::with_status(403, "AccessDeniedException", message)
         }
@@ -115,13 +117,15 @@ pub(crate) fn unknown_role(service: &Service) -> ApiError {
             "AuthFailure",
             "AWS was not able to validate the provided access credentials",
         ),
-        Service::AutoScaling | Service::Sts | Service::Iam | Service::CloudWatch => {
-            ApiError::with_status(
-                403,
-                "InvalidClientTokenId",
-                "The security token included in the request is invalid",
-            )
-        }
+        Service::AutoScaling
+        | Service::Sts
+        | Service::Iam
+        | Service::CloudWatch
+        | Service::CloudFormation => ApiError::with_status(
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid",
+        ),
         _ => ApiError::with_status(
             403,
             "UnrecognizedClientException",

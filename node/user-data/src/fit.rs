@@ -78,7 +78,10 @@ fn check_max_pods(
     let Some(max_pods) = &join.max_pods else {
         return;
     };
-    let what = match max_pods.value.parse::<u32>() {
+    let wanted = join
+        .max_pods_on_type
+        .map_or_else(|| max_pods.value.parse::<u32>(), Ok);
+    let what = match wanted {
         Ok(wanted) if wanted > with_prefixes => {
             findings.problem(
                 "max-pods-above-addresses",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hookline_domain::ids::SubnetId;
 use hookline_domain::profile::{Profile, Slot};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::findings::{Finding, Findings};
 use crate::shell::Shell;
@@ -14,7 +15,7 @@ use crate::show;
 const MOST: usize = 64;
 
 /// A network that the gate waits for (docs/node.md, "The settings").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GateNetwork {
     /// The network's name.
@@ -28,6 +29,23 @@ pub struct GateNetwork {
     /// The network card.
     #[serde(default)]
     pub network_card: u32,
+    /// What becomes of the interface. It is as somebody wrote it, and is not shown.
+    #[serde(flatten, skip_serializing)]
+    pub on_node: OnNode,
+}
+
+/// What becomes of a network's interface on a node: with what is absent, docs/node.md's defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct OnNode {
+    /// The interface's name.
+    pub interface_name: Option<Value>,
+    /// Its MTU.
+    pub mtu: Option<Value>,
+    /// Whose it is: Multus's or the operating system's.
+    pub mode: Option<Value>,
+    /// The CNI configuration.
+    pub cni: Option<Value>,
 }
 
 /// A place of an interface that the gate does not wait for, and that is no network's.
@@ -90,6 +108,31 @@ impl Gate {
                 && place.network_card == slot.network_card
                 && place.subnet_ids.iter().any(|id| id == subnet)
         })
+    }
+}
+
+impl OnNode {
+    /// Each field with its value, and with its default if it is absent.
+    #[must_use]
+    pub fn fields(&self, network: &str) -> [(&'static str, Value); 4] {
+        let or = |value: &Option<Value>, default: Value| value.clone().unwrap_or(default);
+        [
+            ("interfaceName", or(&self.interface_name, network.into())),
+            ("mtu", or(&self.mtu, 9_001.into())),
+            ("mode", or(&self.mode, "multus".into())),
+            ("cni", or(&self.cni, Value::Null)),
+        ]
+    }
+
+    /// Which addresses of its interface a node gives to pods.
+    fn pod_addresses(&self) -> Option<&str> {
+        let cni = self.cni.as_ref().filter(|cni| cni.is_object())?;
+        let text = |name: &str| cni.get(name).and_then(Value::as_str);
+        let default = match text("type") {
+            Some("ipvlan") => "secondary",
+            _ => "primary",
+        };
+        Some(text("addresses").unwrap_or(default))
     }
 }
 
@@ -230,6 +273,17 @@ fn check_network(network: &GateNetwork, slot: &Slot, from: &str, findings: &mut 
             format_args!("for {name} the gate waits on network card {waits}, and the profile has {has}: kubelet never starts"),
         );
     }
+    let has_none = slot.secondary_private_addresses == 0 && slot.prefixes == 0;
+    if has_none && network.on_node.pod_addresses() == Some("secondary") {
+        findings.problem(
+            "pod-addresses",
+            Some(from),
+            format_args!(
+                "for {name} the node gives pods the interface's secondary addresses, and the profile has secondaryPrivateAddresses 0 and \
+                 prefixes 0: no pod gets one"
+            ),
+        );
+    }
     let known: BTreeSet<&str> = network.subnet_ids.iter().map(String::as_str).collect();
     let unknown = slot
         .subnet_ids
@@ -241,7 +295,11 @@ fn check_network(network: &GateNetwork, slot: &Slot, from: &str, findings: &mut 
         findings.problem(
             "subnets",
             Some(from),
-            format_args!("for {name} the gate does not know {} of the profile: it does not take an interface there", unknown.join(", ")),
+            format_args!(
+                "for {name} the gate does not know {} of the profile, and knows {}: it does not take an interface there",
+                unknown.join(", "),
+                network.subnet_ids.join(", ")
+            ),
         );
     }
 }

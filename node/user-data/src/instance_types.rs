@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::expression::Variables;
+
 /// The table that the CDK app and the fake AWS read, too.
 const TABLE: &str = include_str!("../../../local/src/ec2/instance_types.tsv");
 
@@ -40,6 +42,14 @@ impl NetworkLimits {
             default_card,
             cards: cards.collect(),
         })
+    }
+
+    /// What `maxPodsExpression` may name.
+    pub(crate) fn variables(&self) -> Variables {
+        Variables {
+            default_enis: self.default_card_interfaces,
+            ips_per_eni: self.addresses_per_interface,
+        }
     }
 }
 

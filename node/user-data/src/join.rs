@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::bootstrap_script;
 use crate::bottlerocket;
 use crate::cluster::{Cluster, Origin, dns_address, eks_adds, missing};
+use crate::expression::{self, Pods};
 use crate::findings::Findings;
+use crate::instance_types::NetworkLimits;
 use crate::kubelet::{Kubelet, Label, Taint};
 use crate::node_config::{self, NodeConfig};
 use crate::setting::{Candidates, Setting};
@@ -68,6 +70,12 @@ pub struct Join {
     pub cluster_dns: Option<Setting>,
     /// kubelet's maxPods: a number, an expression, or [`BY_INSTANCE_TYPE`].
     pub max_pods: Option<Setting>,
+    /// maxPods on the instance type, if an expression says it and the instance type is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pods_on_type: Option<u32>,
+    /// The expression, if it says maxPods.
+    #[serde(skip)]
+    pub max_pods_expression: Option<String>,
     /// The labels.
     pub labels: Vec<Label>,
     /// The taints with which the node registers.
@@ -118,6 +126,19 @@ pub(crate) fn by_nodeadm(configs: &[NodeConfig], origin: Origin, findings: &mut 
             "maxPodsExpression has no effect on maxPods, because maxPods is set, too; it still decides what kubelet reserves",
         );
     }
+    let expression = before
+        .winner()
+        .filter(|_| before.winner() == kubelet.max_pods.winner());
+    let expression = expression.map(str::to_owned);
+    if let (Some(expression), Some(place)) = (&expression, has_expression)
+        && let Some(mistake) = expression::mistake(expression)
+    {
+        findings.problem(
+            "max-pods-expression",
+            Some(place),
+            format_args!("nodeadm does not take maxPodsExpression, and maxPods is that of the instance type: {mistake}"),
+        );
+    }
     let merged = node_config::merged(configs);
     let is_outpost = merged.pointer("/cluster/enableOutpost") == Some(&Value::Bool(true));
     if is_outpost
@@ -145,7 +166,36 @@ pub(crate) fn by_nodeadm(configs: &[NodeConfig], origin: Origin, findings: &mut 
     if configs.is_empty() {
         join.max_pods = None;
     }
+    join.max_pods_expression = expression;
     join
+}
+
+impl Join {
+    /// Computes what the expression of maxPods says on an instance type.
+    pub(crate) fn compute_max_pods(&mut self, limits: &NetworkLimits, findings: &mut Findings) {
+        let Some(expression) = &self.max_pods_expression else {
+            return;
+        };
+        let from = self.max_pods.as_ref().map(|setting| setting.from.as_str());
+        self.max_pods_on_type = match expression::pods(expression, limits.variables()) {
+            Pods::Computed(pods) => Some(pods),
+            Pods::Standard { pods, why } => {
+                if expression::mistake(expression).is_none() {
+                    findings.problem(
+                        "max-pods-expression",
+                        from,
+                        format_args!("on {}, nodeadm does not take it, and maxPods is {pods}, that of the instance type: {why}", limits.name),
+                    );
+                }
+                Some(pods)
+            }
+            Pods::NotFollowed => {
+                let what = "it has more of CEL than is followed here: maxPods is not compared";
+                findings.note("max-pods-expression", from, what);
+                None
+            }
+        };
+    }
 }
 
 /// By bootstrap.sh.
@@ -281,6 +331,8 @@ fn join(
         service_cidr: cluster.service_cidr.setting(show::text),
         cluster_dns,
         max_pods,
+        max_pods_on_type: None,
+        max_pods_expression: None,
         labels: kubelet.labels(),
         taints: kubelet.taints().to_vec(),
     }

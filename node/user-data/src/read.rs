@@ -84,7 +84,7 @@ pub fn explain(input: &[u8], context: Context<'_>) -> Result<Explanation, Refusa
     }
     let origin = context.origin;
     let mut containers = Vec::new();
-    let join = if part(Kind::Windows).is_some() {
+    let mut join = if part(Kind::Windows).is_some() {
         findings.warning(
             "windows",
             None,
@@ -102,6 +102,9 @@ pub fn explain(input: &[u8], context: Context<'_>) -> Result<Explanation, Refusa
     } else {
         join::by_nothing(Bootstrap::None, origin, &mut findings)
     };
+    if let Some(limits) = context.limits {
+        join.compute_max_pods(limits, &mut findings);
+    }
     let gate = gate::find(&shell, &containers);
     if let Some(profile) = context.profile {
         fit::check(profile, &join, gate.as_ref(), context.limits, &mut findings);

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_runtime::payload::did_you_mean;
+use hookline_user_data::OnNode;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::network::{Network, OfNetwork};
 use crate::commands::profile::problems::{MAX_PROBLEMS, Problem};
 use crate::commands::profile::read as read_json;
 use crate::commands::violations::{Violation, member, validator, violations};
@@ -21,7 +23,10 @@ const SCHEMA: &str = include_str!("../../../../cdk/lib/shared/config.schema.json
 
 /// What a configuration says.
 pub(super) struct Configuration {
+    /// Without the ids that they leave to the network.
     pub(super) profiles: Vec<Value>,
+    /// What takes ids from the network, if there is one.
+    pub(super) network: Option<OfNetwork>,
     /// The hooks that its deployment puts: the profile's name, and the group's where it is known.
     pub(super) hooks: Vec<(String, Option<String>)>,
     pub(super) rest: OfConfiguration,
@@ -37,6 +42,8 @@ pub(super) struct OfConfiguration {
     pub(super) network_owners: BTreeSet<String>,
     /// The reserved concurrency of functions, by their names without the stack's.
     pub(super) reserved_concurrency: BTreeMap<String, u64>,
+    /// What the only node group of a profile does with each network's interface.
+    pub(super) on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
     /// The timeouts of the hooks that it puts, and the hooks of others.
     pub(super) expected_hooks: ExpectedHooks,
 }
@@ -50,6 +57,7 @@ struct File {
     network_owner_accounts: BTreeSet<String>,
     #[serde(default)]
     reserved_concurrency: BTreeMap<String, u64>,
+    network: Option<Network>,
     #[serde(default)]
     profiles: Vec<Value>,
     #[serde(default)]
@@ -76,6 +84,9 @@ struct Hook {
 #[serde(rename_all = "camelCase")]
 struct NodeGroup {
     profile: String,
+    zones: Option<Vec<String>>,
+    #[serde(default)]
+    networks: BTreeMap<String, OnNode>,
     heartbeat_timeout_seconds: Option<i64>,
 }
 
@@ -171,6 +182,20 @@ fn problem(at: &str, violation: Violation) -> Problem {
 
 impl Configuration {
     fn of(file: File) -> Self {
+        let mut on_nodes = BTreeMap::new();
+        for group in &file.node_groups {
+            let same = |other: &&NodeGroup| other.profile == group.profile;
+            if file.node_groups.iter().filter(same).count() == 1 {
+                on_nodes.insert(group.profile.clone(), group.networks.clone());
+            }
+        }
+        let zones = file.node_groups.iter();
+        let zones = zones.map(|group| (group.profile.clone(), group.zones.clone()));
+        let network = file.network.map(|network| OfNetwork {
+            network,
+            profiles: file.profiles.clone(),
+            groups: zones.collect(),
+        });
         let of_hooks = file.hooks.into_iter().filter(|hook| !hook.observe_only);
         let of_hooks = of_hooks.map(|hook| {
             let seconds = hook.heartbeat_timeout_seconds;
@@ -195,12 +220,14 @@ impl Configuration {
         }
         Self {
             profiles: file.profiles,
+            network,
             hooks,
             rest: OfConfiguration {
                 stack: file.stack_name,
                 account: file.account,
                 network_owners: file.network_owner_accounts,
                 reserved_concurrency: file.reserved_concurrency,
+                on_nodes,
                 expected_hooks: expected,
             },
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::configuration::{self, OfConfiguration};
+use super::network::OfNetwork;
 use crate::commands::profile::problems::{self, Problem};
 use crate::commands::profile::read as read_json;
 use crate::error::Result;
@@ -28,6 +29,8 @@ pub(super) struct OfFile {
     pub(super) profiles: Vec<ProfileInput>,
     /// The hooks that its deployment puts: the profile's name, and the group's where it is known.
     pub(super) hooks: Vec<(String, Option<String>)>,
+    /// What takes ids from the configuration's network: in `profiles`, others stand in for these.
+    pub(super) network: Option<OfNetwork>,
     /// What only a configuration has.
     pub(super) configuration: Option<OfConfiguration>,
 }
@@ -49,7 +52,8 @@ pub(super) fn read(subject: &Subject) -> Result<Read> {
         Subject::Deployed => Ok(Read::Deployed),
         Subject::Profile(source) => {
             let (file, value) = read_json(source)?;
-            profiles(file, vec![value], |_, field| field, Vec::new(), None)
+            let path = |_, field| field;
+            profiles(file, vec![value], path, Vec::new(), None, None)
         }
         Subject::Configuration(source) => of_configuration(source),
     }
@@ -66,15 +70,30 @@ fn of_configuration(source: &Source) -> Result<Read> {
             }));
         }
     };
+    let network = configuration.network;
+    let problems = network.iter().flat_map(OfNetwork::problems);
+    let problems: Vec<Problem> = problems.collect();
+    if !problems.is_empty() {
+        return Ok(Read::Wrong(Problems {
+            file,
+            valid: false,
+            problems,
+        }));
+    }
+    let values = match &network {
+        Some(network) => network.complete("", None).profiles,
+        None => configuration.profiles,
+    };
     profiles(
         file,
-        configuration.profiles,
+        values,
         // The path in the configuration.
         |n, field| match field.strip_prefix("profile") {
             Some(rest) => format!("profiles[{n}]{rest}"),
             None => field,
         },
         configuration.hooks,
+        network,
         Some(configuration.rest),
     )
 }
@@ -84,6 +103,7 @@ fn profiles(
     values: Vec<Value>,
     field: impl Fn(usize, String) -> String,
     hooks: Vec<(String, Option<String>)>,
+    network: Option<OfNetwork>,
     configuration: Option<OfConfiguration>,
 ) -> Result<Read> {
     let mut wrong = Vec::new();
@@ -103,6 +123,7 @@ fn profiles(
             file,
             profiles: read,
             hooks,
+            network,
             configuration,
         })),
         false => Read::Wrong(Problems {

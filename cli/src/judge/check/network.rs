@@ -26,7 +26,7 @@ pub(super) fn findings(account: &Account, profile: &Profile) -> Vec<Finding> {
 /// tells which accounts it lists.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     if account.network_owners.is_some() {
-        return Vec::new();
+        return unknown_network(account).into_iter().collect();
     }
     let profiles = account.profiles.iter();
     let mut owners: BTreeMap<&str, BTreeSet<&SubnetId>> = BTreeMap::new();
@@ -43,6 +43,28 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// The networks whose ids their stack does not tell.
+fn unknown_network(account: &Account) -> Option<String> {
+    let unknown = account.unknown_network.as_ref()?;
+    let mut denied = account.could_not_look.iter();
+    // A finding tells that.
+    if denied.any(|it| it.action == "cloudformation:DescribeStacks") {
+        return None;
+    }
+    let networks: Vec<&String> = unknown.networks.iter().collect();
+    let networks = list(&networks, LISTED);
+    let stack = &unknown.stack;
+    let what = match &unknown.status {
+        None => format!("The stack {stack}, whose ids the profiles take, is not there yet"),
+        Some(status) => format!(
+            "The stack {stack} ({status}) does not tell all ids that the profiles take from it"
+        ),
+    };
+    Some(format!(
+        "{what}: subnets, security groups and room of {networks} are not checked. Deploy it first: npx cdk deploy {stack}"
+    ))
 }
 
 /// The subnets of a profile that another account owns: the number of the slot, its network, the subnet
@@ -128,11 +150,14 @@ fn security_groups(account: &Account, profile: &Profile) -> Vec<Finding> {
         Some(seen.vpc.as_str())
     });
     let place = format!("securityGroupIds of the profile {}", profile.name);
-    let mut found: Vec<Finding> =
-        missing_security_groups(profile, |id| known.contains_key(id), vpc)
-            .into_iter()
-            .map(|finding| finding.at(&place))
-            .collect();
+    let mut found: Vec<Finding> = missing_security_groups(
+        profile,
+        |id| known.contains_key(id) || account.stands_in(id.as_str()),
+        vpc,
+    )
+    .into_iter()
+    .map(|finding| finding.at(&place))
+    .collect();
     let mut told = BTreeSet::new();
     for (n, slot) in profile.slots.iter().enumerate() {
         for id in profile.security_groups(slot) {
@@ -183,10 +208,13 @@ fn subnets(account: &Account, profile: &Profile) -> Vec<Finding> {
         let field = format!("profile.slots[{n}].subnetIds");
         let place = format!("{field} of the profile {}", profile.name);
         let missing = slot.subnet_ids.iter().filter(|id| !known.contains_key(id));
+        let stands_in = |id: &&SubnetId| account.stands_in(id.as_str());
+        let is_known = !slot.subnet_ids.iter().any(|id| stands_in(&id));
         let missing: Vec<Finding> = missing
+            .filter(|id| !stands_in(id))
             .map(|id| missing_subnet(profile, &field, slot, id).at(&place))
             .collect();
-        let all_known = missing.is_empty();
+        let all_known = missing.is_empty() && is_known;
         found.extend(missing);
         let zones: BTreeSet<&str> = slot
             .subnet_ids

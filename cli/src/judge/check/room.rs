@@ -81,7 +81,7 @@ pub(crate) fn rooms(account: &Account) -> Vec<RoomOfZone> {
     let mut rooms = Vec::new();
     for input in &account.profiles {
         let profile = &input.profile;
-        if profile.slots.is_empty() {
+        if profile.slots.is_empty() || !account.knows_subnets_of(profile) {
             continue;
         }
         for group in account.groups_of(&profile.selector) {

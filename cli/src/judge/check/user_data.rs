@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Profile;
-use hookline_user_data::{Gate, Severity};
+use hookline_user_data::expression::{self, Pods, Variables};
 
+use super::gate;
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
@@ -16,10 +17,6 @@ use crate::observed::user_data::{MaxPods, Said, UserData};
 
 /// The most networks that a text lists.
 const LISTED: usize = 6;
-/// What a gate shows by, in user data.
-const LOOKED_FOR: &str = "Looked for: settings that a script gives to install.sh, /etc/hookline/node.json, and the user \
-                          data of an essential bootstrap container of Bottlerocket. Another gate is not known.";
-
 pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = Vec::new();
     for input in &account.profiles {
@@ -32,14 +29,16 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
                 let place = format!("the user data of the launch template {reference}");
                 let of_template = match user_data {
                     UserData::Unreadable(_) => Vec::new(),
-                    UserData::Absent if needs_gate => vec![gate_missing("has no user data")],
+                    UserData::Absent if needs_gate => vec![gate::missing("has no user data")],
                     UserData::Absent => Vec::new(),
                     UserData::Read(said) => {
                         let mut found = match &said.gate {
                             None if needs_gate => {
-                                vec![gate_missing("has user data without a gate")]
+                                vec![gate::missing("has user data without a gate")]
                             }
-                            Some(it) if !is_replaced => gate(profile, group, it),
+                            Some(it) if !is_replaced && account.knows_subnets_of(profile) => {
+                                gate::findings(profile, group, it)
+                            }
                             _ => Vec::new(),
                         };
                         found.extend(pods(account, profile, group, &said.max_pods));
@@ -68,6 +67,9 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
                 UserData::Unreadable(refusal) => {
                     format!("is not read, because {refusal}: gate and number of pods are not checked")
                 }
+                UserData::Read(Said { max_pods: MaxPods::Expression { expression, .. }, .. }) if !is_followed(expression) => {
+                    "has a maxPodsExpression with more of CEL than is followed here: the number of pods is not checked".to_owned()
+                }
                 UserData::Read(Said { max_pods: MaxPods::Unknown, .. }) => {
                     "does not tell how many pods the node takes: that is not checked. `hookline user-data explain` shows why"
                         .to_owned()
@@ -76,11 +78,11 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
             };
             Some(format!("The user data of the launch template {reference} {what}."))
         });
-    of_user_data.chain(gate_notes(account)).collect()
+    of_user_data.chain(gate::notes(account)).collect()
 }
 
 /// The launch templates of a group, with their user data.
-fn user_data_of<'a>(
+pub(super) fn user_data_of<'a>(
     account: &'a Account,
     group: &'a Group,
 ) -> impl Iterator<Item = (&'a TemplateRef, &'a UserData)> {
@@ -89,76 +91,6 @@ fn user_data_of<'a>(
         let template = account.templates.get(reference)?.as_ref()?;
         Some((reference, &template.user_data))
     })
-}
-
-fn gate_missing(how: &str) -> Finding {
-    Finding::new(Kind::GateMissing, format!("The launch template {how}: no gate holds kubelet back."))
-        .shown_by(LOOKED_FOR)
-        .say("Add the gate to the user data (docs/node.md, docs/node-groups.md), or bake it into the image.")
-}
-
-/// What of the gate does not fit the profile.
-fn gate(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Finding> {
-    let misfits = gate.misfits(profile, &group.subnets).into_iter();
-    let problems = misfits.filter(|misfit| misfit.severity == Severity::Problem);
-    problems
-        .map(|misfit| {
-            let finding = Finding::new(
-                Kind::GateDiffers,
-                format!(
-                    "The gate does not fit the profile {}: {}.",
-                    profile.name, misfit.message
-                ),
-            )
-            .shown_by(format!("Its settings are in {}.", gate.from));
-            match misfit.code {
-                "gate-without-drop-in" => {
-                    finding.say("Install the gate with node/install.sh, which writes the drop-in (docs/node.md).")
-                }
-                _ => finding.say(
-                    "Give the gate the places of the profile, in a new version of the launch template; or take the change \
-                     of the profile back (docs/node.md, \"Changing a profile and its launch template\").",
-                ),
-            }
-        })
-        .collect()
-}
-
-/// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,
-/// all that does not fit until then.
-fn gate_notes(account: &Account) -> Vec<String> {
-    let mut notes = Vec::new();
-    for input in &account.profiles {
-        let profile = &input.profile;
-        let is_replaced = super::is_of_node_group(account, &profile.name);
-        for group in account.groups_of(&profile.selector) {
-            for (reference, user_data) in user_data_of(account, group) {
-                let UserData::Read(Said {
-                    gate: Some(gate), ..
-                }) = user_data
-                else {
-                    continue;
-                };
-                let misfits = gate.misfits(profile, &group.subnets).into_iter();
-                let told = misfits.filter(|it| is_replaced || it.severity != Severity::Problem);
-                notes.extend(told.map(|misfit| {
-                    let place = format!("The launch template {reference} of {}", group.name);
-                    let (name, what) = (&profile.name, misfit.message);
-                    match is_replaced {
-                        true => format!(
-                            "{place} does not fit the profile {name} until the deployment has changed it: {what}. Deploy while the group \
-                             launches nothing (docs/node-groups.md, \"Nodes between two changes\")."
-                        ),
-                        false => format!(
-                            "{place} and the profile {name}: {what}. If the network is not to be ignored, add it to the gate in a new \
-                             version of the launch template (docs/node.md)."
-                        ),
-                    }
-                }));
-            }
-        }
-    }
-    notes
 }
 
 /// A number of pods that is larger than what the VPC CNI has addresses for.
@@ -175,15 +107,34 @@ fn pods(
         .filter(|limits| limits.check(profile).is_ok());
     let prefixes = gives_prefixes(account, group);
     // Where no node shows it: whoever sets a number knows it; otherwise it is as by default.
-    let assumed = prefixes.unwrap_or(matches!(max_pods, MaxPods::Set { .. }));
+    let assumed = prefixes.unwrap_or(matches!(
+        max_pods,
+        MaxPods::Set { .. } | MaxPods::Expression { .. }
+    ));
     let capacity = |limits: &InstanceTypeLimits| {
         let slots = limits.slots_beside_the_vpc_cni(profile);
         (limits.pods(slots, assumed), limits.pods(0, false), slots)
     };
+    // An expression gives each type a number of its own.
+    let fits = |limits: &InstanceTypeLimits, pods: u32| match max_pods {
+        MaxPods::Expression { expression, .. } => {
+            computed(expression, limits).is_none_or(|number| number <= pods)
+        }
+        _ => false,
+    };
     let (limits, (pods, default, slots)) = limits
         .map(|limits| (limits, capacity(limits)))
+        .filter(|(limits, (pods, ..))| !fits(limits, *pods))
         .min_by_key(|(_, (pods, ..))| *pods)?;
     let (number, words, shown) = match max_pods {
+        MaxPods::Expression { expression, from } => {
+            let number = computed(expression, limits)?;
+            (
+                number,
+                format!("The number of pods by maxPodsExpression of the user data is {number} on {}", limits.instance_type),
+                format!("The expression is from {from}."),
+            )
+        }
         MaxPods::Unknown => return None,
         MaxPods::Set { pods, from, over } => {
             let over: Vec<String> = over
@@ -225,8 +176,39 @@ fn pods(
             (None, false) => "The VPC CNI is taken to give single addresses, as by default: the group has no node that shows it.",
         })
         .shown_by(shown)
-        .say(format!("Set max-pods to {pods} or less in the user data, and deploy."))
+        .say(match max_pods {
+            MaxPods::Expression { .. } => format!(
+                "Take the slots off in the expression, as ((default_enis - {slots}) * (ips_per_eni - 1)) + 2; or set maxPods to \
+                 {pods} or less in the user data; and deploy."
+            ),
+            _ => format!("Set max-pods to {pods} or less in the user data, and deploy."),
+        })
     })
+}
+
+/// The number of pods that nodeadm takes on an instance type; `None` if the expression has more of CEL than is followed.
+fn computed(expression: &str, limits: &InstanceTypeLimits) -> Option<u32> {
+    let mut cards = limits.network_cards.iter();
+    let card = cards.find(|card| card.index == limits.default_network_card);
+    let variables = Variables {
+        default_enis: card.map_or(limits.maximum_network_interfaces, |card| {
+            card.maximum_network_interfaces
+        }),
+        ips_per_eni: limits.ipv4_addresses_per_interface,
+    };
+    match expression::pods(expression, variables) {
+        Pods::Computed(pods) | Pods::Standard { pods, .. } => Some(pods),
+        Pods::NotFollowed => None,
+    }
+}
+
+/// Whether an expression is one of those that are followed.
+fn is_followed(expression: &str) -> bool {
+    let variables = Variables {
+        default_enis: 2,
+        ips_per_eni: 2,
+    };
+    expression::pods(expression, variables) != Pods::NotFollowed
 }
 
 /// Whether the VPC CNI gives prefixes on the nodes of a group; `None` if no node shows it.

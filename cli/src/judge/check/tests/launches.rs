@@ -336,3 +336,36 @@ fn number_of_pods_is_held_against_the_addresses_beside_the_slots() {
     account.interfaces = Some(vec![of_cni]);
     assert_eq!(kinds(&account), []);
 }
+
+#[test]
+fn expression_of_max_pods_is_computed_for_each_instance_type() {
+    let mut account = account();
+    let mut set = |expression: &str| {
+        said(&mut account).max_pods = MaxPods::Expression {
+            expression: expression.to_owned(),
+            from: "part 1, maxPodsExpression".to_owned(),
+        };
+        account.clone()
+    };
+    // Two of eight interfaces are the slots'.
+    let without_slots = set("((default_enis - 2) * (ips_per_eni - 1)) + 2");
+    assert_eq!(kinds(&without_slots), []);
+    let finding = only(
+        &set("default_enis * (ips_per_eni - 1) * 16 + 2"),
+        Kind::MaxPodsTooLarge,
+    );
+    assert_says(
+        &finding,
+        &[
+            "maxPodsExpression of the user data is",
+            "on m5.4xlarge",
+            "part 1, maxPodsExpression",
+            "((default_enis - 2) * (ips_per_eni - 1)) + 2",
+        ],
+    );
+    let more = set("int(double(max_pods) * 0.9)");
+    assert_eq!(kinds(&more), []);
+    let notes = notes(&more);
+    let says = "has a maxPodsExpression with more of CEL than is followed here";
+    assert!(notes.iter().any(|note| note.contains(says)), "{notes:?}");
+}

@@ -2,6 +2,7 @@
 
 mod answers;
 mod concurrency;
+mod gate;
 mod launches;
 mod network;
 mod parts;

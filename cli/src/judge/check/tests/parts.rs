@@ -1,5 +1,7 @@
 //! Functions, roles, quotas; and an account in which all fits.
 
+use hookline_domain::profile::TokenBucket;
+
 use super::*;
 use crate::observed::role::SeenRole;
 
@@ -72,4 +74,35 @@ fn account_in_which_all_fits_has_no_finding_and_no_note() {
     let room = &rooms[0];
     assert_eq!((room.more_nodes, room.may_grow_by), (11, 10));
     assert_eq!(room.limited_by.as_deref(), Some("signaling"));
+}
+
+#[test]
+fn executions_that_start_slower_than_ec2_has_nodes_ready_are_found() {
+    let mut account = account();
+    account.groups[0].max = 5_000;
+    account.interface_quota = None;
+    let is_small = |account: &Account| kinds(account).contains(&Kind::QuotaSmall);
+    assert!(!is_small(&account));
+    let bucket = |capacity, refill_per_second| TokenBucket {
+        capacity,
+        refill_per_second,
+    };
+    account.start_execution = Some(bucket(10, 1));
+    let found = found(&account);
+    let finding = found.iter().find(|it| it.kind == Kind::QuotaSmall).unwrap();
+    assert_says(
+        finding,
+        &[
+            "starts 10 executions at once in this account, and 1 more each second",
+            "the last of 5000 launches starts after 4990 s",
+            "StartExecution throttle token bucket size",
+            "requestRates",
+        ],
+    );
+    // A few nodes need no more than the bucket.
+    account.groups[0].max = 10;
+    assert!(!is_small(&account));
+    account.start_execution = None;
+    account.groups[0].max = 5_000;
+    assert!(!is_small(&account));
 }

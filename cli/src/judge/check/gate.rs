@@ -1,0 +1,179 @@
+//! The gate in the user data of launch templates: what of it does not fit a profile, or the file that replaces it.
+
+use std::collections::BTreeMap;
+
+use hookline_domain::profile::Profile;
+use hookline_user_data::{Gate, OnNode, Severity};
+use serde_json::Value;
+
+use super::user_data::user_data_of;
+use crate::judge::{Finding, Kind};
+use crate::observed::account::Account;
+use crate::observed::group::Group;
+use crate::observed::user_data::{Said, UserData};
+
+/// What a gate shows by, in user data.
+const LOOKED_FOR: &str = "Looked for: settings that a script gives to install.sh, /etc/hookline/node.json, and the user \
+                          data of an essential bootstrap container of Bottlerocket. Another gate is not known.";
+
+pub(super) fn missing(how: &str) -> Finding {
+    Finding::new(Kind::GateMissing, format!("The launch template {how}: no gate holds kubelet back."))
+        .shown_by(LOOKED_FOR)
+        .say("Add the gate to the user data (docs/node.md, docs/node-groups.md), or bake it into the image.")
+}
+
+/// What of the gate does not fit the profile.
+pub(super) fn findings(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Finding> {
+    let misfits = gate.misfits(profile, &group.subnets).into_iter();
+    let problems = misfits.filter(|misfit| misfit.severity == Severity::Problem);
+    problems
+        .map(|misfit| {
+            let finding = Finding::new(
+                Kind::GateDiffers,
+                format!(
+                    "The gate does not fit the profile {}: {}.",
+                    profile.name, misfit.message
+                ),
+            )
+            .shown_by(format!("Its settings are in {}.", gate.from));
+            match misfit.code {
+                "gate-without-drop-in" => {
+                    finding.say("Install the gate with node/install.sh, which writes the drop-in (docs/node.md).")
+                }
+                code => {
+                    let finding = finding.say(
+                        "Give the gate the places of the profile, in a new version of the launch template; or take the change \
+                         of the profile back (docs/node.md, \"Changing a profile and its launch template\").",
+                    );
+                    match safe_order(code) {
+                        Some(order) => finding.say(format!("The safe order of such a change: {order}.")),
+                        None => finding,
+                    }
+                }
+            }
+        })
+        .collect()
+}
+
+/// In which order a change holds no node back (docs/node.md, "Changing a profile and its launch template").
+fn safe_order(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "gate-waits-forever" => {
+            "first take the network out of the gate in the launch template, then out of the profile"
+        }
+        "network-name" => {
+            "first add a network of the new name to the profile and then to the gate; then take the old one out of the gate, and then \
+             out of the profile"
+        }
+        "device-index" | "network-card" => {
+            "first take deviceIndex and networkCard out of the gate, if no other network and no node has the subnet, then change the \
+             profile; else change both while the group launches nothing"
+        }
+        "subnets" => {
+            "first add the new subnets to the gate in the launch template, then to the profile; later take the old ones out of the gate"
+        }
+        "ambiguous" => {
+            "first put the place of the new network into claimed of the launch template, then change the profile; later move it to the gate"
+        }
+        "claimed" => {
+            "first move the place from claimed to the gate's network in the launch template, then change the profile"
+        }
+        "beside-primary" => {
+            "give the network its deviceIndex in the gate, in a new version of the launch template, while the group launches nothing"
+        }
+        "pod-addresses" => {
+            "first give the slot addresses in the profile, then cni to the gate's network in the launch template; the other way round to \
+             remove them"
+        }
+        _ => return None,
+    })
+}
+
+/// What a deployment of the file changes of a network's interface on new nodes.
+fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for network in &gate.networks {
+        let name = &network.network;
+        let default = OnNode::default();
+        let file = wanted.get(name).unwrap_or(&default);
+        let both = network
+            .on_node
+            .fields(name)
+            .into_iter()
+            .zip(file.fields(name));
+        for ((field, has), (_, wants)) in both.filter(|((_, has), (_, wants))| has != wants) {
+            let order = match field {
+                // A definition's MTU is at most the interface's.
+                "mtu" => {
+                    "Lower the MTU of the pods' definitions before, or raise it when all nodes are replaced"
+                }
+                "cni" => {
+                    "Pods' definitions name the configuration: give a new one another name, and change the definitions when all nodes are \
+                     replaced"
+                }
+                _ => "One deployment is enough",
+            };
+            found.push(format!(
+                "{place} has {} for {field} of {name}, and the file {}: nodes that run keep theirs. {order} (docs/node-groups.md, \"Change a \
+                 group\").",
+                shown(&has),
+                shown(&wants)
+            ));
+        }
+    }
+    found
+}
+
+/// A value in JSON, as far as a line has room for it.
+fn shown(value: &Value) -> String {
+    const MOST: usize = 120;
+    let text: String = value.to_string();
+    match text.char_indices().nth(MOST) {
+        None => text,
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    }
+}
+
+/// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,
+/// all that does not fit until then.
+pub(super) fn notes(account: &Account) -> Vec<String> {
+    let mut notes = Vec::new();
+    for input in &account.profiles {
+        let profile = &input.profile;
+        if !account.knows_subnets_of(profile) {
+            continue;
+        }
+        let is_replaced = super::is_of_node_group(account, &profile.name);
+        for group in account.groups_of(&profile.selector) {
+            for (reference, user_data) in user_data_of(account, group) {
+                let UserData::Read(Said {
+                    gate: Some(gate), ..
+                }) = user_data
+                else {
+                    continue;
+                };
+                if let Some(wanted) = account.to_be_on_nodes.get(&profile.name) {
+                    let place = format!("The launch template {reference} of {}", group.name);
+                    notes.extend(changes(gate, wanted, &place));
+                }
+                let misfits = gate.misfits(profile, &group.subnets).into_iter();
+                let told = misfits.filter(|it| is_replaced || it.severity != Severity::Problem);
+                notes.extend(told.map(|misfit| {
+                    let place = format!("The launch template {reference} of {}", group.name);
+                    let (name, what) = (&profile.name, misfit.message);
+                    match is_replaced {
+                        true => format!(
+                            "{place} does not fit the profile {name} until the deployment has changed it: {what}. Deploy while the group \
+                             launches nothing (docs/node-groups.md, \"Nodes between two changes\")."
+                        ),
+                        false => format!(
+                            "{place} and the profile {name}: {what}. If the network is not to be ignored, add it to the gate in a new \
+                             version of the launch template (docs/node.md)."
+                        ),
+                    }
+                }));
+            }
+        }
+    }
+    notes
+}

@@ -1,0 +1,95 @@
+//! What becomes of a network's interface on a node, and the order of changes.
+
+use hookline_user_data::OnNode;
+
+use super::*;
+
+fn on_node(value: Value) -> OnNode {
+    serde_json::from_value(value).unwrap()
+}
+
+/// A change of an account, and what the finding says of it.
+type Case<'a> = (fn(&mut Account), &'a [&'a str]);
+
+#[test]
+fn misfit_has_both_values_and_the_order_of_changes() {
+    let cases: [Case<'_>; 4] = [
+        (
+            |account| gate(account)[1].device_index = Some(5),
+            &[
+                "for user-plane the gate waits at device index 5, and the profile has 2",
+                "The safe order of such a change: first take deviceIndex and networkCard out of the gate",
+            ],
+        ),
+        (
+            |account| gate(account)[1].subnet_ids = vec!["subnet-00000009".to_owned()],
+            &[
+                "does not know subnet-00000002 of the profile, and knows subnet-00000009",
+                "first add the new subnets to the gate in the launch template, then to the profile",
+            ],
+        ),
+        (
+            |account| gate(account)[1].on_node = on_node(json!({"cni": {"type": "ipvlan"}})),
+            &[
+                "for user-plane the node gives pods the interface's secondary addresses, and the profile has \
+                 secondaryPrivateAddresses 0 and prefixes 0",
+                "first give the slot addresses in the profile",
+            ],
+        ),
+        (
+            |account| gate(account)[1].network = "n3".to_owned(),
+            &[
+                "which the profile does not have",
+                "first add a network of the new name",
+            ],
+        ),
+    ];
+    for (change, says) in cases {
+        let mut account = account();
+        change(&mut account);
+        assert_says(&only(&account, Kind::GateDiffers), says);
+    }
+    let mut fits = account();
+    for cni in [
+        json!({"type": "host-device"}),
+        json!({"type": "ipvlan", "addresses": "primary"}),
+        json!(null),
+    ] {
+        gate(&mut fits)[1].on_node = on_node(json!({"cni": cni}));
+        assert_eq!(kinds(&fits), [], "{cni}");
+    }
+}
+
+fn gate(account: &mut Account) -> &mut Vec<hookline_user_data::GateNetwork> {
+    &mut said(account).gate.as_mut().unwrap().networks
+}
+
+#[test]
+fn interface_that_the_file_changes_is_a_note_with_both_values() {
+    let mut account = account();
+    account.deployed = false;
+    account.to_be_put = vec![("upf".to_owned(), None)];
+    let cni = json!({"type": "ipvlan", "addresses": "primary"});
+    gate(&mut account)[1].on_node = on_node(json!({"mtu": 1_500, "cni": cni}));
+    let file = |user_plane: Value| {
+        let networks = [("user-plane".to_owned(), on_node(user_plane))];
+        [("upf".to_owned(), networks.into())].into()
+    };
+    account.to_be_on_nodes = file(json!({"mtu": 1_500, "mode": "multus", "cni": cni}));
+    let about = |account: &Account| {
+        let notes = notes(account).into_iter();
+        let about: Vec<String> = notes.filter(|note| note.contains("and the file")).collect();
+        about
+    };
+    assert_eq!(about(&account), [""; 0]);
+    account.to_be_on_nodes = file(json!({"interfaceName": "up0"}));
+    let found = about(&account);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    for (note, says) in found.iter().zip([
+        "has \"user-plane\" for interfaceName of user-plane, and the file \"up0\"",
+        "has 1500 for mtu of user-plane, and the file 9001: nodes that run keep theirs. Lower the MTU",
+        "for cni of user-plane, and the file null",
+    ]) {
+        assert!(note.contains(says), "no {says} in {note}");
+    }
+}

@@ -1,0 +1,346 @@
+//! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance type (awslabs/amazon-eks-ami,
+//! `nodeadm/internal/kubelet/eni_max_pods.go`).
+//!
+//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked before anything is computed, also in
+//! a branch that is not taken. What else CEL has, as functions and fractions, is told apart from a mistake.
+
+mod parse;
+
+use std::fmt;
+
+use parse::{Node, Operator};
+
+/// What an expression may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variables {
+    /// `default_enis`: how many interfaces the default network card takes.
+    pub default_enis: u32,
+    /// `ips_per_eni`: how many IPv4 addresses an interface takes.
+    pub ips_per_eni: u32,
+}
+
+/// What nodeadm takes for maxPods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pods {
+    /// What the expression says.
+    Computed(u32),
+    /// What the instance type has by itself: nodeadm does not take the expression, and says so in its log only.
+    Standard {
+        /// What nodeadm takes.
+        pods: u32,
+        /// What is wrong with the expression.
+        why: Mistake,
+    },
+    /// The expression uses what is not followed here.
+    NotFollowed,
+}
+
+/// Why nodeadm does not take an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// It is not CEL, as far as this text.
+    Syntax(String),
+    /// A name that nodeadm does not know.
+    UnknownName(String),
+    /// An operator gets what it does not take.
+    Types,
+    /// The result is no number.
+    NotANumber,
+    /// The result is 0, negative or more than 2,147,483,647.
+    OutOfRange(i64),
+    /// A division by zero, or a number of more than 64 bits on the way.
+    NoResult,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(at) if at.is_empty() => f.write_str("it ends too early"),
+            Self::Syntax(at) => write!(f, "it cannot be read at {at:?}"),
+            Self::UnknownName(name) => write!(
+                f,
+                "it names {name}; default_enis, ips_per_eni and max_pods are known"
+            ),
+            Self::Types => f.write_str("it mixes numbers and true or false"),
+            Self::NotANumber => f.write_str("its result is true or false"),
+            Self::OutOfRange(number) => {
+                write!(f, "its result is {number}, and not 1 to 2147483647")
+            }
+            Self::NoResult => f.write_str("it divides by zero, or its numbers get too large"),
+        }
+    }
+}
+
+/// Why an expression has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    Mistake(Mistake),
+    NotFollowed,
+}
+
+impl From<Mistake> for Fault {
+    fn from(mistake: Mistake) -> Self {
+        Self::Mistake(mistake)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    Number(i64),
+    Truth(bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Number,
+    Truth,
+}
+
+impl Variables {
+    /// What the instance type has by itself: `max_pods`.
+    #[must_use]
+    pub fn max_pods(self) -> u32 {
+        let of_an_interface = self.ips_per_eni.saturating_sub(1);
+        let addresses = self.default_enis.saturating_mul(of_an_interface);
+        addresses.saturating_add(2)
+    }
+
+    fn get(self, name: &str) -> Option<i64> {
+        let value = match name {
+            "default_enis" => self.default_enis,
+            "ips_per_eni" => self.ips_per_eni,
+            "max_pods" => self.max_pods(),
+            _ => return None,
+        };
+        Some(value.into())
+    }
+}
+
+/// What nodeadm takes for maxPods on an instance type.
+#[must_use]
+pub fn pods(expression: &str, variables: Variables) -> Pods {
+    match computed(expression, variables) {
+        Ok(pods) => Pods::Computed(pods),
+        Err(Fault::NotFollowed) => Pods::NotFollowed,
+        Err(Fault::Mistake(why)) => Pods::Standard {
+            pods: variables.max_pods(),
+            why,
+        },
+    }
+}
+
+/// What is wrong with an expression on every instance type.
+#[must_use]
+pub fn mistake(expression: &str) -> Option<Mistake> {
+    match parse::read(expression).and_then(|node| type_of(&node)) {
+        Err(Fault::Mistake(mistake)) => Some(mistake),
+        Ok(Type::Truth) => Some(Mistake::NotANumber),
+        Ok(Type::Number) | Err(Fault::NotFollowed) => None,
+    }
+}
+
+fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
+    let node = parse::read(expression)?;
+    if type_of(&node)? == Type::Truth {
+        return Err(Mistake::NotANumber.into());
+    }
+    match value(&node, variables)? {
+        Value::Truth(_) => Err(Mistake::NotANumber.into()),
+        Value::Number(number) => match u32::try_from(number) {
+            Ok(pods) if pods > 0 && i32::try_from(pods).is_ok() => Ok(pods),
+            _ => Err(Mistake::OutOfRange(number).into()),
+        },
+    }
+}
+
+fn type_of(node: &Node) -> Result<Type, Fault> {
+    let same = |one: Type, other: Type| match one == other {
+        true => Ok(()),
+        false => Err(Fault::from(Mistake::Types)),
+    };
+    let wants = |node: &Node, wanted: Type| same(type_of(node)?, wanted);
+    Ok(match node {
+        Node::Number(_) => Type::Number,
+        Node::Truth(_) => Type::Truth,
+        Node::Name(name) => match Variables::get(NONE, name) {
+            Some(_) => Type::Number,
+            None => return Err(Mistake::UnknownName(name.clone()).into()),
+        },
+        Node::Minus(of) => {
+            wants(of, Type::Number)?;
+            Type::Number
+        }
+        Node::Not(of) => {
+            wants(of, Type::Truth)?;
+            Type::Truth
+        }
+        Node::Binary(operator, left, right) => {
+            // Once each: an expression is nested.
+            let (left, right) = (type_of(left)?, type_of(right)?);
+            let (of, result) = match operator {
+                Operator::And | Operator::Or => (Type::Truth, Type::Truth),
+                Operator::Compare(_) => (left, Type::Truth),
+                _ => (Type::Number, Type::Number),
+            };
+            same(left, of)?;
+            same(right, of)?;
+            result
+        }
+        Node::Choice(condition, yes, no) => {
+            wants(condition, Type::Truth)?;
+            let of = type_of(yes)?;
+            wants(no, of)?;
+            of
+        }
+    })
+}
+
+/// To look up names only.
+const NONE: Variables = Variables {
+    default_enis: 0,
+    ips_per_eni: 0,
+};
+
+fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
+    let number = |node: &Node| match value(node, variables)? {
+        Value::Number(number) => Ok(number),
+        Value::Truth(_) => Err(Fault::from(Mistake::Types)),
+    };
+    let truth = |node: &Node| match value(node, variables)? {
+        Value::Truth(truth) => Ok(truth),
+        Value::Number(_) => Err(Fault::from(Mistake::Types)),
+    };
+    let some = |number: Option<i64>| {
+        let number = number.ok_or(Fault::from(Mistake::NoResult))?;
+        Ok::<_, Fault>(Value::Number(number))
+    };
+    match node {
+        Node::Number(number) => Ok(Value::Number(*number)),
+        Node::Truth(truth) => Ok(Value::Truth(*truth)),
+        Node::Name(name) => {
+            let number = variables.get(name);
+            let number = number.ok_or_else(|| Mistake::UnknownName(name.clone()))?;
+            Ok(Value::Number(number))
+        }
+        Node::Minus(of) => some(number(of)?.checked_neg()),
+        Node::Not(of) => Ok(Value::Truth(!truth(of)?)),
+        Node::Binary(operator, left, right) => match operator {
+            Operator::Add => some(number(left)?.checked_add(number(right)?)),
+            Operator::Subtract => some(number(left)?.checked_sub(number(right)?)),
+            Operator::Multiply => some(number(left)?.checked_mul(number(right)?)),
+            Operator::Divide => some(number(left)?.checked_div(number(right)?)),
+            Operator::Remainder => some(number(left)?.checked_rem(number(right)?)),
+            Operator::Compare(how) => {
+                let order = match (value(left, variables)?, value(right, variables)?) {
+                    (Value::Number(left), Value::Number(right)) => left.cmp(&right),
+                    (Value::Truth(left), Value::Truth(right)) => left.cmp(&right),
+                    _ => return Err(Mistake::Types.into()),
+                };
+                Ok(Value::Truth(how.holds(order)))
+            }
+            // One side decides, even if the other has no result (CEL's language definition, "Logical operators").
+            Operator::And | Operator::Or => {
+                let deciding = *operator == Operator::Or;
+                let (left, right) = (truth(left), truth(right));
+                if left == Ok(deciding) || right == Ok(deciding) {
+                    return Ok(Value::Truth(deciding));
+                }
+                left?;
+                right?;
+                Ok(Value::Truth(!deciding))
+            }
+        },
+        Node::Choice(condition, yes, no) => match truth(condition)? {
+            true => value(yes, variables),
+            false => value(no, variables),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As of a t3.medium.
+    const SMALL: Variables = Variables {
+        default_enis: 3,
+        ips_per_eni: 6,
+    };
+
+    #[test]
+    fn expressions_have_the_numbers_that_nodeadm_computes() {
+        for (expression, expected) in [
+            ("417", 417),
+            ("0x1F", 31),
+            ("max_pods", 17),
+            ("max_pods + 2", 19),
+            ("(default_enis * (ips_per_eni - 1)) + 2", 17),
+            ("((default_enis -1) * (ips_per_eni - 1)) + 2", 12),
+            ("(default_enis * ((ips_per_eni - 1) * 16)) + 2", 242),
+            ("max_pods < 30 ? max_pods : 30", 17),
+            ("max_pods >= 17 && !(max_pods != 17) ? 110 : 1 / 0", 110),
+            ("1 - 2 - -3 * 2 // as in CEL", 5),
+            ("7 % 4 * 2", 6),
+            ("1 / 0 == 1 || true ? 8 : 9", 8),
+            ("false ? 1 : true ? 2 : 3", 2),
+        ] {
+            assert_eq!(
+                pods(expression, SMALL),
+                Pods::Computed(expected),
+                "{expression}"
+            );
+            assert_eq!(mistake(expression), None, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_nodeadm_does_not_take_gives_the_number_of_the_instance_type() {
+        let always = |name: &str| Mistake::UnknownName(name.to_owned());
+        for (expression, expected, on_every_type) in [
+            (
+                "default_enis + fake_variable",
+                always("fake_variable"),
+                true,
+            ),
+            ("true", Mistake::NotANumber, true),
+            ("max_pods < 30 ? max_pods : true", Mistake::Types, true),
+            ("max_pods + (1 < 2)", Mistake::Types, true),
+            ("-true", Mistake::Types, true),
+            ("(max_pods", Mistake::Syntax(String::new()), true),
+            ("max_pods +", Mistake::Syntax(String::new()), true),
+            ("max_pods 2", Mistake::Syntax("2".to_owned()), true),
+            ("max_pods - 17", Mistake::OutOfRange(0), false),
+            ("2 - max_pods", Mistake::OutOfRange(-15), false),
+            ("2147483648", Mistake::OutOfRange(2_147_483_648), false),
+            ("1 / (max_pods - 17)", Mistake::NoResult, false),
+            (
+                "9223372036854775807 * default_enis",
+                Mistake::NoResult,
+                false,
+            ),
+        ] {
+            let found = pods(expression, SMALL);
+            let why = expected.clone();
+            assert_eq!(found, Pods::Standard { pods: 17, why }, "{expression}");
+            let of_all = on_every_type.then_some(expected);
+            assert_eq!(mistake(expression), of_all, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_followed_is_no_mistake() {
+        let deep = format!("{}1", "(".repeat(10_000));
+        let long = format!("1{}", " + 1".repeat(10_000));
+        for expression in [
+            "int(double(max_pods) * 0.9)",
+            "[max_pods, 30].min()",
+            "\"a\" == \"b\" ? 1 : 2",
+            "5u",
+            &deep,
+            &long,
+        ] {
+            assert_eq!(pods(expression, SMALL), Pods::NotFollowed, "{expression}");
+            assert_eq!(mistake(expression), None, "{expression}");
+        }
+    }
+}
