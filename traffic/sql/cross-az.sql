@@ -36,7 +36,8 @@
 --     such a service has an address, a pod that is listed with it is in an overlay network.
 --   * Crossing zones to a service costs at both ends, at the cluster's end, or nothing: its kind says which.
 --   * A reply is a flow of its own, in its own direction.
---   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses.
+--   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses. If nothing tells, it does not
+--     count, but shows that its node is at one of the ends.
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
 -- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
@@ -118,11 +119,11 @@ instances AS (
   -- `own_ip_2` are the node's own addresses. If no listing has EC2's description, they are not known of a node with several InternalIPs: these may
   -- have pods' addresses among them.
   SELECT
-    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id,
+    i.instance_id, row_number() OVER (ORDER BY i.instance_id) AS no, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id,
     bool_or(i.kind IN ('node', 'deleted')) AS is_node,
     coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'),
       CASE WHEN min(i.ip) FILTER (WHERE i.kind = 'node') = max(i.ip) FILTER (WHERE i.kind = 'node') THEN min(i.ip) FILTER (WHERE i.kind = 'node') END) AS own_ip,
-    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) FILTER (WHERE i.kind = 'instance') AS end_s
+    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, min(i.start_s) FILTER (WHERE i.kind = 'instance') AS start_s, max(i.end_s) FILTER (WHERE i.kind = 'instance') AS end_s
   FROM ip_lines AS i
   LEFT JOIN zones AS z ON z.az = i.az
   WHERE i.kind IN ('node', 'instance', 'deleted') AND i.instance_id IS NOT NULL
@@ -332,16 +333,16 @@ placed AS (
     d.no AS dst_no, d.uid_no AS dst_uid_no, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
     d.az AS dst_az, d.az_id AS dst_az_id,
     coalesce(s.is_service, false) AS src_is_service, coalesce(d.is_service, false) AS dst_is_service,
-    n.instance_id IS NOT NULL AS at_a_node, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
-    -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that does not
-    -- hold the other is at this one. A node is not at the end of a service. Only egress has a path, and only at the interface's own end can the packet have another address.
+    n.instance_id IS NOT NULL AS at_a_node, n.no AS node_no, n.start_s AS node_start_s, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
+    -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that is known
+    -- not to hold the other is at this one. A node is not at the end of a service. Only egress has a path, and only at the interface's own end can the packet have another address.
     coalesce(r.at_source, CASE
       WHEN s.instance_id = r.instance_id THEN true
       WHEN d.instance_id = r.instance_id THEN false
       WHEN n.instance_id IS NOT NULL AND d.is_service THEN true
       WHEN n.instance_id IS NOT NULL AND s.is_service THEN false
-      WHEN s.no IS NULL AND d.instance_id <> r.instance_id THEN true
-      WHEN d.no IS NULL AND s.instance_id <> r.instance_id THEN false
+      WHEN d.is_known AND d.instance_id <> r.instance_id AND NOT coalesce(s.is_known, false) THEN true
+      WHEN s.is_known AND s.instance_id <> r.instance_id AND NOT coalesce(d.is_known, false) THEN false
       WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
       WHEN NOT r.first_of_destination THEN false
     END) AS at_source
@@ -377,7 +378,8 @@ made AS (
 ),
 ends AS (
   -- The records that were made at an end. And without their bytes, those that a service made in between: `service` is the service then,
-  -- with its zone as a fifth part.
+  -- with its zone as a fifth part; and those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is
+  -- not.
   SELECT
     hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
     CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
@@ -386,6 +388,7 @@ ends AS (
     -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
     -- The node's own address is the node's as long as the instance exists.
     CASE
+      WHEN at_source IS NULL AND at_a_node THEN CASE WHEN is_node THEN 'unknown' ELSE 'unlisted' END
       WHEN NOT at_an_end THEN NULL
       WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN 'holder'
       WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN 'holder'
@@ -394,38 +397,39 @@ ends AS (
       WHEN NOT is_node THEN 'unlisted'
       ELSE 'unknown'
     END AS own,
-    node_cluster, instance_id,
-    CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) END AS own_az,
-    CASE WHEN at_an_end THEN
+    node_cluster, node_no, node_start_s, instance_id,
+    CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) WHEN at_source IS NULL THEN node_az END AS own_az,
+    CASE WHEN at_source IS NULL THEN node_az_id WHEN at_an_end THEN
       coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
   FROM made
   WHERE at_an_end
+    OR at_source IS NULL AND at_a_node
     OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
 pairs AS (
   SELECT
     -- How many hours before the end of the window the hour begins.
     CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
-    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, service,
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
     -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
     -- minute.
     CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, service
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
 ),
 by_flow AS (
   -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
   -- other end may have logged in it.
   SELECT
-    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service,
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(last_s) AS last_s,
     sum(CASE ago WHEN 3 THEN bytes END) AS bytes_3, sum(CASE ago WHEN 2 THEN bytes END) AS bytes_2, sum(CASE ago WHEN 1 THEN bytes END) AS bytes_1,
     max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
     max(CASE ago WHEN 1 THEN traffic_path END) AS path_1,
@@ -433,13 +437,21 @@ by_flow AS (
     sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
     sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
   FROM pairs
-  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service
+  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service
 ),
 flow_names AS (
   SELECT
     *, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
     CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster,
-    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster
+    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster,
+    -- The node that is at one of the ends, if all records of which nothing tells at which are of one node.
+    CASE WHEN min(CASE WHEN at_source IS NULL THEN node_no END) OVER whole_pair = max(CASE WHEN at_source IS NULL THEN node_no END) OVER whole_pair
+      THEN max(CASE WHEN at_source IS NULL THEN node_no END) OVER whole_pair END AS either_no,
+    max(CASE WHEN at_source IS NULL THEN node_start_s END) OVER whole_pair AS either_start_s,
+    max(CASE WHEN at_source IS NULL THEN last_s END) OVER whole_pair AS either_last_s,
+    max(CASE WHEN at_source IS NULL THEN own_who END) OVER whole_pair AS either_who,
+    max(CASE WHEN at_source IS NULL THEN own_az END) OVER whole_pair AS either_az,
+    max(CASE WHEN at_source IS NULL THEN own_az_id END) OVER whole_pair AS either_az_id
   FROM (
     SELECT
       *,
@@ -453,10 +465,12 @@ flow_names AS (
       END AS own_who
     FROM by_flow
   ) AS f
+  WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
 joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
-  -- listings; else, if other records were made there, that it is at one of the nodes. This covers all hours that were read, because one of
+  -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
+  -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
@@ -468,13 +482,16 @@ joined AS (
           WHEN max(src_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         src_who,
         CASE WHEN min(src_own_cluster) OVER whole_pair = max(src_own_cluster) OVER whole_pair THEN max(src_own_cluster) OVER whole_pair
-          WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)') END AS src_who,
+          WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)',
+        CASE WHEN is_of_other_end THEN either_who END) END AS src_who,
     CASE WHEN at_source THEN own_az
       ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
-        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair) END AS src_az,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az END) END AS src_az,
     CASE WHEN at_source THEN own_az_id
       ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
-        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair) END AS src_az_id,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az_id END) END AS src_az_id,
     CASE WHEN at_source
       THEN coalesce(
         CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
@@ -482,15 +499,18 @@ joined AS (
           WHEN max(dst_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         dst_who,
         CASE WHEN min(dst_own_cluster) OVER whole_pair = max(dst_own_cluster) OVER whole_pair THEN max(dst_own_cluster) OVER whole_pair
-          WHEN max(dst_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)')
+          WHEN max(dst_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)',
+        CASE WHEN is_of_other_end THEN either_who END)
       ELSE own_who END AS dst_who,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
-        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az END)
       ELSE own_az END AS dst_az,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
-        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az_id END)
       ELSE own_az_id END AS dst_az_id,
     -- What the destination logged in each hour, and what the source did. A record of the source that is near the hour's ends may be of the
     -- same bytes as one of the destination on the other side.
@@ -503,7 +523,11 @@ joined AS (
     CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_1 END) OVER whole_pair AS double) AS at_destination_1,
     CAST(coalesce(sum(CASE WHEN at_source THEN bytes_1 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_1 END) OVER whole_pair, 0)
       AS double) AS at_source_1
-  FROM flow_names
+  FROM (
+    -- Each of the two nodes was there when the other one logged. So the address did not pass from one to the other, and they are two ends.
+    SELECT *, either_no <> node_no AND either_start_s + 60 <= last_s AND node_start_s + 60 <= either_last_s AS is_of_other_end
+    FROM flow_names
+  ) AS f
   WINDOW
     flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid_no, dst_uid_no),
     whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
