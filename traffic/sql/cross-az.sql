@@ -3,7 +3,7 @@
 --
 -- Tables (traffic/glue has their columns)
 --   flow_logs   VPC Flow Logs of the cluster's subnets
---   pods        the listings of extract-pods. Each object is a whole listing of one cluster's nodes, pods and EC2 instances, and of the
+--   pods        the listings of extract-pods. Each object is a whole listing of one cluster's nodes, pods and EC2 instances with their interfaces, and of the
 --               interfaces of everything else in its VPC. Several clusters may be listed. Their Kubernetes Services, which are listed too, hold
 --               no address, and are not read here
 -- Parameters, replaced in the text before it runs
@@ -17,7 +17,8 @@
 --   * A record belongs to the pod that held the address when the record's first packet was seen (`start`). A name is never a guess: it is
 --     `(unknown)` unless a listing shows whose the address is (`spans` has the rules). An address has one holder at any time: the rows of
 --     `holders_in_time` cannot overlap, so no join multiplies a byte.
---   * A pod with hostNetwork holds no address. Its node does, and is a group of its own.
+--   * A pod with hostNetwork holds no address. Its node does, and is a group of its own. The first address of each further interface of a node is the
+--     node's, unless a pod has it in these hours; the others are there for pods.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
 --   * A record counts only if the interface of one of its two ends made it: a node's, a pod's, a service's, or that of an instance which no listing
 --     shows. A record of a NAT gateway or a
@@ -59,7 +60,7 @@ lines AS (
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
-  WHERE kind IN ('node', 'pod', 'deleted', 'instance', 'interface')
+  WHERE kind IN ('node', 'pod', 'deleted', 'instance', 'attached', 'interface')
     AND dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 10)
                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
     AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 13)
@@ -145,10 +146,14 @@ addresses AS (
   -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone. That a pod was
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
-    p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
-    p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
+    p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised,
+    p.kind = 'attached' AS is_attached, p.ip, p.uid, p.cluster,
+    CASE WHEN p.kind = 'attached' AND p.group_kind = 'Node' AND NOT c.is_node THEN p.cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
+      ELSE p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name END AS who,
     coalesce(n.instance_id, p.instance_id) AS instance_id, p.interface_id,
-    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.first_s,
+    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id,
+    -- Another address than the first one of an interface may be younger than the interface.
+    CASE WHEN p.kind = 'attached' AND p.group_kind = 'Unknown' THEN p.first_s ELSE p.start_s END AS start_s, p.network_s, p.end_s, p.first_s,
     coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.kind = 'deleted' OR p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
     CASE WHEN p.kind = 'deleted' THEN p.network_s
       WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
@@ -160,13 +165,13 @@ addresses AS (
     AND n.start_s <= p.start_s
   LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = n.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
-  LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
-  WHERE (p.kind IN ('pod', 'deleted') AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
+  LEFT JOIN instances AS c ON c.instance_id = CASE WHEN p.kind = 'attached' THEN p.instance_id WHEN p.group_kind = 'Instance' THEN p.group_name END
+  WHERE (p.kind IN ('pod', 'deleted') AND NOT p.host_network OR p.kind = 'attached' OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
   UNION ALL
   -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
   -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_deleted, false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_deleted, false AS is_service, false AS is_recognised, false AS is_attached, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -182,7 +187,8 @@ addresses AS (
 ),
 holders AS (
   -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
-  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. What is listed with
+  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. So has a node an address of
+  -- its further interfaces. What is listed with
   -- an address while a service has it is in an overlay network: no packet in the VPC has its address.
   SELECT
     h.cluster,
@@ -191,6 +197,7 @@ holders AS (
     CASE
       WHEN h.is_recognised THEN true
       WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)
+      WHEN h.is_attached THEN bool_and(h.is_attached) OVER (PARTITION BY h.ip)
       ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
     END AS counts,
     h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
@@ -204,7 +211,7 @@ holders AS (
       max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
     FROM (
       SELECT
-        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
         max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
