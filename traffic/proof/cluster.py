@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+from attached import attached_lines
+
 ZONES = (("us-east-2a", "use2-az1"), ("us-east-2b", "use2-az2"), ("us-east-2c", "use2-az3"))
 CLUSTER = "prod"
 
@@ -61,7 +63,7 @@ class Node:
     zone_id_label: bool = True
     #: What its list of InternalIPs has at a time besides its own address: the cloud provider lists every private address of its interfaces.
     more_addresses: Callable = lambda _at: []
-    #: Its interfaces besides the first: the ID and the first address of each.
+    #: Its interfaces besides the first: `Attached`s.
     more_interfaces: list = field(default_factory=list)
     #: When the cluster knows it, if that is later than its launch.
     joined: int | None = None
@@ -123,7 +125,7 @@ class Pod:
     forced: bool = False
     #: What controls it, (kind, name), if a label names its group and so does not say it.
     controller: tuple | None = None
-    #: Its addresses in other networks (Multus), each with the interface of its node that has it: the ID and the first address.
+    #: Its addresses in other networks (Multus), each with the interface of its node that has it.
     networks: dict = field(default_factory=dict)
 
     def labels(self):
@@ -320,7 +322,7 @@ class Cluster:
         return lines
 
     def instance_lines(self, at):
-        """The lines of the instances that EC2 describes at a time. Of a terminated one it has no address and no interface."""
+        """The lines of the instances that EC2 describes at a time, and of their further interfaces. Of a terminated one it has no address and no interface."""
         lines = []
         for node in self.nodes:
             if node.instance is None or not node.start <= at < (at + 1 if node.end is None else node.end + self.described_after_end):
@@ -335,13 +337,14 @@ class Cluster:
                     "az": node.zone[0],
                     "az_id": node.zone[1],
                     "instance_id": node.instance,
-                    "interface_ids": [node.interface, *(name for name, _ in node.more_interfaces)] if node.exists(at) else [],
+                    "interface_ids": [node.interface, *(more.id for more in node.more_interfaces)] if node.exists(at) else [],
                     "phase": "running" if node.exists(at) else "terminated",
                     "start_time": rfc3339(node.start),
                     "end_time": None if node.exists(at) or node.spot else rfc3339(node.end),
                     "observed_at": rfc3339(at),
                 }
             )
+            lines += attached_lines(self.name, node, at, rfc3339)
         return lines
 
 

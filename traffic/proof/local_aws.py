@@ -21,8 +21,8 @@ import boto3
 REGION = "us-east-2"
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
-#: The services of ministack, by their names in a SigV4 scope. monitoring is CloudWatch.
-FORWARDED = "s3,glue,athena,monitoring"
+#: The services of ministack, by their names in a SigV4 scope. monitoring is CloudWatch. The second ones are those whose calls `refusals` may refuse.
+FORWARDED = ("s3,glue", "athena,monitoring")
 
 #: How long a server may take until its first answer, and an execution or a query until its end, in seconds.
 STARTS_WITHIN, ENDS_WITHIN = 120, 600
@@ -110,10 +110,11 @@ class LocalAws:
     """hookline-local and ministack, for the duration of a `with` block.
 
     `clusters`: the contents of each EKS cluster, by its name. `interfaces`: the network interfaces of services in their VPC, as EC2 describes them.
+    `refusals`: what refuses calls of Athena and CloudWatch, if a test wants that.
     """
 
-    def __init__(self, clusters, interfaces=()):
-        self._clusters, self._interfaces = clusters, list(interfaces)
+    def __init__(self, clusters, interfaces=(), refusals=None):
+        self._clusters, self._interfaces, self._refusals = clusters, list(interfaces), refusals
         self._stack = ExitStack()
         #: The value for AWS_ENDPOINT_URL.
         self.url = None
@@ -132,8 +133,11 @@ class LocalAws:
             stack.callback(ministack.stop)
             command = [
                 local, "--port", "0", "--region", REGION, "--functions-dir", functions, "--function", "extract-pods",
-                "--python", sys.executable, "--log-dir", root / "logs", "--forward", f"{FORWARDED}=http://127.0.0.1:{port}",
+                "--python", sys.executable, "--log-dir", root / "logs",
             ]
+            in_front = port if self._refusals is None else stack.enter_context(self._refusals.server(port))
+            for services, at in zip(FORWARDED, (port, in_front)):
+                command += ["--forward", f"{services}=http://127.0.0.1:{at}"]
             for name, contents in self._clusters.items():
                 file = root / f"{name}.json"
                 file.write_text(json.dumps(contents), encoding="utf-8")

@@ -5,7 +5,7 @@ S3, Glue, Athena and CloudWatch are ministack's. The Athena of ministack does no
 files here, which a test may write. The state machine runs the query itself instead of the statement that stores its rows
 (traffic/sql/store.sql), and the values instead of the statement that stores them (store-inputs.sql). The rows are Athena's result, and the
 query for the metrics contains that query instead of the table. The upkeep's statements fail. The wait between two looks at a query, or
-two tries, is a second.
+two tries, is a second, and so is the one between two tries of a call.
 """
 
 import json
@@ -66,6 +66,9 @@ def definition(sql, metrics_sql):
     # The fake Athena is quick, and a query that fails there fails again at once.
     for wait in ("WaitForQuery", "PauseBeforeTry"):
         machine["States"][wait]["Seconds"] = 1
+    for state in machine["States"].values():
+        if ":aws-sdk:" in state.get("Resource", ""):
+            state["Retry"][-1]["MaxDelaySeconds"] = 1
     return json.dumps(machine)
 
 

@@ -1,5 +1,6 @@
 """The flow logs of a world, as AWS writes them: which interface logs a flow, what its records have, and what goes wrong with them."""
 
+from attached import Attached
 from cluster import LATE, Node, Pod, seconds, utc
 from story import DAY
 from services import PAID, Service
@@ -7,6 +8,9 @@ from traffic import Outside, Recorder
 
 #: In this time, no interface skips records: a test of whole hours needs their edges.
 EDGES = ((seconds(utc(*DAY, 8, 55)), seconds(utc(*DAY, 9, 5))), (seconds(utc(*DAY, 11, 55)), seconds(utc(*DAY, 12, 5))))
+
+#: In the place of a further interface: the address is at another one.
+_FIRST = Attached("", "")
 
 
 class Log(Recorder):
@@ -27,7 +31,7 @@ class Log(Recorder):
         ends = [self._end(end) for end in (source, destination)]
         self._bill(source, destination, at, size)
         seen = [self._first_seen(at) for _ in ends]
-        logs = [self._logs(end) for end in (source, destination)]
+        logs = [self._logs(end) and self._attached(*place).logged for end, place in zip((source, destination), ends)]
         self._is_of(source, destination, seen[0] if logs[0] else seen[1])
         for direction, place in (("egress", 0), ("ingress", 1)):
             if logs[place]:
@@ -81,8 +85,19 @@ class Log(Recorder):
         """An end, with one of its addresses."""
         if isinstance(end, Pod) and end.host_network:
             end = end.node
+        if isinstance(end, Node) and self.scenario.attached:
+            # Of the programs of the host, some use its further interfaces.
+            addresses = [end.address, *(more.address for more in end.more_interfaces)]
+            return end, addresses[self.random.randrange(len(addresses))]
         address = end.address if isinstance(end, (Node, Outside, Service)) else end.addresses[self.random.randrange(len(end.addresses))]
         return end, address
+
+    @staticmethod
+    def _attached(end, address):
+        """The further interface of a node that has an address of an end."""
+        if isinstance(end, Pod):
+            return end.networks.get(address, _FIRST)
+        return next((more for more in getattr(end, "more_interfaces", ()) if more.address == address), _FIRST)
 
     def _record_of(self, direction, ends, seen, size):
         own, address = ends[direction == "ingress"]
@@ -97,8 +112,8 @@ class Log(Recorder):
             # The trunk interface belongs to the instance. Who owns the branch interface's records, the user guide does not say.
             self._record_at(node, node.interface, node.address, direction, ends, seen, size, path)
             interface, first = own.interface, address
-        elif isinstance(own, Pod) and address in own.networks:
-            interface, first = own.networks[address]
+        elif (more := self._attached(own, address)) is not _FIRST:
+            interface, first = more.id, more.address
         self._record_at(node, interface, first, direction, ends, seen, size, path)
 
     def _record_of_service(self, service, direction, ends, seen, size):
@@ -110,7 +125,7 @@ class Log(Recorder):
         (_, source), (_, destination) = ends
         srcaddr, dstaddr = (first, destination) if direction == "egress" else (source, first)
         chance, scenario = self.random.random, self.scenario
-        is_branch = interface not in (node.interface, *(name for name, _ in node.more_interfaces))
+        is_branch = interface not in (node.interface, *(more.id for more in node.more_interfaces))
         instance = "-" if chance() < scenario.without_instance or is_branch and chance() < 0.5 else node.instance
         told = "-" if chance() < scenario.without_direction else direction
         way = self.random.randrange(3)

@@ -18,6 +18,7 @@ import pipeline
 import statement
 from cluster import CLUSTER, rfc3339
 from local_aws import ENDS_WITHIN, LocalAws, wait_for
+from refusals import Refusals
 from story import Story, hours_until
 from traffic import write_flow_logs, write_listings
 
@@ -30,7 +31,8 @@ class Pipeline(unittest.TestCase):
         cluster, asked_for = cls.story.cluster, cls.story.at(12, 20)
         cls.until, cls.hour = rfc3339(asked_for + 7), rfc3339(cls.story.at(12))
         cls.lines = cluster.lines(now)
-        cls.aws = LocalAws({CLUSTER: kubernetes_objects.contents(cluster, now)})
+        cls.refusals = Refusals()
+        cls.aws = LocalAws({CLUSTER: kubernetes_objects.contents(cluster, now)}, refusals=cls.refusals)
         cls.aws.__enter__()
         cls.addClassCleanup(cls.aws.__exit__, None, None, None)
         cls.machine = pipeline.deploy(cls.aws)
@@ -212,6 +214,61 @@ class Pipeline(unittest.TestCase):
         self.assertRegex(ended["cause"], rf"^Of the other windows, the hours that were ready are stored, and the upkeep is done: Query \S+ for the traffic of the three hours before {oldest} ended as FAILED\.$")
         entered = pipeline.states(self.aws, ended["executionArn"])
         self.assertEqual([entered.count(name) for name in ("AskToStore", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 1, 1, 4])
+
+    def settled(self, name, sql=None):
+        """A nightly run whose upkeep does nothing. It has two windows, those before 09:00 and 12:00. Returns its end, its last state, and how often it entered each."""
+        ended = pipeline.run(self.aws, self.machine_with(name, pipeline.metrics_template(), sql=sql, upkeep="SELECT 1"), self.until, settle=True)
+        entered = pipeline.states(self.aws, ended["executionArn"])
+        return ended, entered[-1], Counter(entered)
+
+    def before(self, hour):
+        """The end of a window as the statements have it."""
+        return datetime.fromtimestamp(self.story.at(hour), timezone.utc).strftime(statement.UNTIL_FORMAT)
+
+    def test_a_refused_query_of_a_window_does_not_keep_the_nightly_run_from_the_others(self):
+        # The upkeep's SELECT and each window's statements are queries, so the text of the first window's tells which call is refused.
+        with self.refusals.refused("StartQueryExecution", f"'{self.before(9)}' AS window_end") as calls:
+            ended, last, entered = self.settled("one-window-refused", sql="SELECT '{}' AS window_end")
+        self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
+        self.assertRegex(ended["cause"], rf"A call for the traffic of the three hours before {self.before(9)} was refused: .*not authorized to perform: StartQueryExecution")
+        self.assertNotIn(self.before(12), ended["cause"])
+        self.assertEqual(len(calls), 7)
+        self.assertEqual([entered[name] for name in ("AskToStore", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 1, 1, 4])
+
+    def test_refused_looks_at_queries_of_every_window_are_told_after_the_upkeep_could_not_be_looked_at_either(self):
+        machine = self.machine_with("no-looks", pipeline.metrics_template(), sql="SELECT '{}' AS window_end", upkeep="SELECT 1")
+        execution = pipeline.start(self.aws, machine, self.until, settle=True)
+        wait_for("the first window", lambda: "AskToStore" in pipeline.states(self.aws, execution), ENDS_WITHIN)
+        with self.refusals.refused("GetQueryExecution"):
+            ended = pipeline.end(self.aws, execution)
+        self.assertEqual((ended["status"], pipeline.states(self.aws, execution)[-1]), ("FAILED", "QueryNotRun"))
+        self.assertIn("Athena could not be asked for the upkeep", ended["cause"])
+        for hour in (9, 12):
+            self.assertIn(f"of the three hours before {self.before(hour)} was refused", ended["cause"])
+
+    def test_refused_metrics_lose_no_stored_hours_and_keep_the_nightly_run_from_nothing(self):
+        with self.refusals.refused("PutMetricData") as calls:
+            ended, last, entered = self.settled("no-metrics-at-night")
+        self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
+        for hour in (9, 12):
+            self.assertRegex(ended["cause"], rf"A call for its metrics of the three hours before {self.before(hour)} was refused: .*not authorized to perform: PutMetricData")
+        self.assertEqual(len(calls), 2 * 7)
+        self.assertEqual([entered[name] for name in ("NoteTraffic", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 2, 2, 4])
+
+    def test_a_night_of_failed_queries_and_refused_calls_tells_both(self):
+        sql = f"SELECT CASE WHEN '{{}}' = '{self.before(9)}' THEN error('it is broken') ELSE 'stored' END AS verdict"
+        with self.refusals.refused("PutMetricData"):
+            ended, last, _ = self.settled("both", sql=sql)
+        self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.QueryFailed", "WindowsNotStored"))
+        self.assertRegex(ended["cause"], rf"Query \S+ for the traffic of the three hours before {self.before(9)} ended as FAILED\. A call for its metrics of the three hours before {self.before(12)} was refused")
+
+    def test_refused_metrics_fail_an_hourly_run_after_the_traffic_is_stored(self):
+        for action, containing in (("PutMetricData", ""), ("StartQueryExecution", "NewestRecordAge")):
+            with self.subTest(action=action), self.refusals.refused(action, containing):
+                ended = pipeline.run(self.aws, self.machine, self.until)
+            self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.MetricsNotPut"))
+            self.assertIn(f"not authorized to perform: {action}", ended["cause"])
+            self.assertIn("AskToStoreInputs", pipeline.states(self.aws, ended["executionArn"]))
 
     def test_metrics_that_cannot_be_read_fail_the_execution_after_the_traffic_is_stored(self):
         machine = self.machine_with("no-metrics", "SELECT 1 AS one UNION ALL SELECT 2")

@@ -8,6 +8,7 @@ import dataclasses
 import random
 from dataclasses import dataclass
 
+from attached import Attached
 from cluster import REST, TERMINATED_VISIBLE, ZONES, Builder, seconds, utc
 from kubernetes_services import SERVICES
 from pod_watch import EVERY, replays
@@ -58,6 +59,8 @@ class Scenario:
     internal_ips: bool = False
     #: Whether pods have an address in another network, on another interface of their node.
     multus: bool = False
+    #: Whether nodes have another interface, on which the host has an address, and short pods have one of a prefix. Every other one has no flow log.
+    attached: bool = False
     #: Whether pods of nodes that stay have a branch interface, and the trunk interface logs their traffic too.
     branch: bool = False
     #: Whether pods have IPv6 addresses, which the records write in another way than the listings.
@@ -98,6 +101,10 @@ SCENARIOS = (
     Scenario("no-zone-id", "nodes without the label of the zone's ID", without_zone_id=True, dark=True),
     Scenario("internal-ips", "nodes that show their pods' addresses as their own, with pods that live 5 minutes", internal_ips=True, pod_life=300),
     Scenario("multus", "pods with an address on another interface of their node", multus=True),
+    Scenario(
+        "attached", "the same as short-pods, with addresses of pods and of the host on another interface of the node; every other one has no flow log",
+        pod_life=300, attached=True,
+    ),
     Scenario("branch", "pods with a branch interface, whose traffic the trunk interface logs too", branch=True),
     Scenario("ipv6", "pods with IPv6 addresses, which the records write in another way", ipv6=True),
     Scenario("late", "an eighth of the files is an hour late or more", late=0.125),
@@ -164,7 +171,10 @@ class World:
         self.services = Services(builder, ZONES, scenario.ipv6) if scenario.services else None
         if self.services:
             builder.cluster.services = there(self.services.all)
-        for node in self.nodes:
+        for number, node in enumerate(self.nodes):
+            if scenario.attached:
+                prefix = [builder.address(node.zone) for _ in range(16)]
+                node.more_interfaces.append(Attached(builder.interface(), builder.address(node.zone), prefix, logged=number % 2 == 0))
             self._services(node, 3)
             if scenario.pod_life and node.logged:
                 self._short_pods(node, 4)
@@ -213,10 +223,11 @@ class World:
                 pod.interface = builder.interface()
             if scenario.multus and number == 1:
                 if not node.more_interfaces:
-                    node.more_interfaces.append((builder.interface(), builder.address(node.zone)))
+                    node.more_interfaces.append(Attached(builder.interface(), builder.address(node.zone)))
                 address = builder.address(node.zone)
                 pod.addresses.append(address)
                 pod.networks[address] = node.more_interfaces[0]
+                node.more_interfaces[0].others.append(address)
 
     def _short_nodes(self, zone):
         """Nodes one after another, with services. The subnet gives the address of a node that is gone to another one soon."""
@@ -252,8 +263,10 @@ class World:
             free_from[address] = end
             team = pick(5)
             forced = scenario.forced > 0 and self.random.random() < scenario.forced
+            # On the other interface, each address goes with one of the first.
+            networks = {more.others[addresses.index(address)]: more for more in node.more_interfaces if scenario.attached}
             builder.pod(
-                node, "batch", f"job-{team}", "Job" if scenario.pod_kept_for else "Label", addresses=[address], start=at, holds_from=holds, end=end,
+                node, "batch", f"job-{team}", "Job" if scenario.pod_kept_for else "Label", addresses=[address, *networks], networks=networks, start=at, holds_from=holds, end=end,
                 listed_end=scenario.pod_kept_for > 0, kept_for=scenario.pod_kept_for or float("inf"),
                 **({"forced": True, "lingers": -pick(1, 30)} if forced else {}),
             )

@@ -3,7 +3,7 @@
 --
 -- Tables (traffic/glue has their columns)
 --   flow_logs   VPC Flow Logs of the cluster's subnets
---   pods        the listings of extract-pods. Each object is a whole listing of one cluster's nodes, pods and EC2 instances, and of the
+--   pods        the listings of extract-pods. Each object is a whole listing of one cluster's nodes, pods and EC2 instances with their interfaces, and of the
 --               interfaces of everything else in its VPC. Several clusters may be listed. Their Kubernetes Services, which are listed too, hold
 --               no address, and are not read here
 -- Parameters, replaced in the text before it runs
@@ -17,7 +17,8 @@
 --   * A record belongs to the pod that held the address when the record's first packet was seen (`start`). A name is never a guess: it is
 --     `(unknown)` unless a listing shows whose the address is (`spans` has the rules). An address has one holder at any time: the rows of
 --     `holders_in_time` cannot overlap, so no join multiplies a byte.
---   * A pod with hostNetwork holds no address. Its node does, and is a group of its own.
+--   * A pod with hostNetwork holds no address. Its node does, and is a group of its own. The first address of each further interface of a node is the
+--     node's, unless a pod has it in these hours; the others are there for pods.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
 --   * A record counts only if the interface of one of its two ends made it: a node's, a pod's, a service's, or that of an instance which no listing
 --     shows. A record of a NAT gateway or a
@@ -36,7 +37,8 @@
 --     such a service has an address, a pod that is listed with it is in an overlay network.
 --   * Crossing zones to a service costs at both ends, at the cluster's end, or nothing: its kind says which.
 --   * A reply is a flow of its own, in its own direction.
---   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses.
+--   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses. If nothing tells, it does not
+--     count, but shows that its node is at one of the ends.
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
 -- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
@@ -58,7 +60,7 @@ lines AS (
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
-  WHERE kind IN ('node', 'pod', 'deleted', 'instance', 'interface')
+  WHERE kind IN ('node', 'pod', 'deleted', 'instance', 'attached', 'interface')
     AND dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 10)
                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
     AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 13)
@@ -118,11 +120,11 @@ instances AS (
   -- `own_ip_2` are the node's own addresses. If no listing has EC2's description, they are not known of a node with several InternalIPs: these may
   -- have pods' addresses among them.
   SELECT
-    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id,
+    i.instance_id, row_number() OVER (ORDER BY i.instance_id) AS no, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id,
     bool_or(i.kind IN ('node', 'deleted')) AS is_node,
     coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'),
       CASE WHEN min(i.ip) FILTER (WHERE i.kind = 'node') = max(i.ip) FILTER (WHERE i.kind = 'node') THEN min(i.ip) FILTER (WHERE i.kind = 'node') END) AS own_ip,
-    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) FILTER (WHERE i.kind = 'instance') AS end_s
+    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, min(i.start_s) FILTER (WHERE i.kind = 'instance') AS start_s, max(i.end_s) FILTER (WHERE i.kind = 'instance') AS end_s
   FROM ip_lines AS i
   LEFT JOIN zones AS z ON z.az = i.az
   WHERE i.kind IN ('node', 'instance', 'deleted') AND i.instance_id IS NOT NULL
@@ -144,10 +146,14 @@ addresses AS (
   -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone. That a pod was
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
-    p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised, p.ip, p.uid, p.cluster,
-    p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
+    p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised,
+    p.kind = 'attached' AS is_attached, p.ip, p.uid, p.cluster,
+    CASE WHEN p.kind = 'attached' AND p.group_kind = 'Node' AND NOT c.is_node THEN p.cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
+      ELSE p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name END AS who,
     coalesce(n.instance_id, p.instance_id) AS instance_id, p.interface_id,
-    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.first_s,
+    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id,
+    -- Another address than the first one of an interface may be younger than the interface.
+    CASE WHEN p.kind = 'attached' AND p.group_kind = 'Unknown' THEN p.first_s ELSE p.start_s END AS start_s, p.network_s, p.end_s, p.first_s,
     coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.kind = 'deleted' OR p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
     CASE WHEN p.kind = 'deleted' THEN p.network_s
       WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
@@ -159,13 +165,13 @@ addresses AS (
     AND n.start_s <= p.start_s
   LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = n.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
-  LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
-  WHERE (p.kind IN ('pod', 'deleted') AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
+  LEFT JOIN instances AS c ON c.instance_id = CASE WHEN p.kind = 'attached' THEN p.instance_id WHEN p.group_kind = 'Instance' THEN p.group_name END
+  WHERE (p.kind IN ('pod', 'deleted') AND NOT p.host_network OR p.kind = 'attached' OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
   UNION ALL
   -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
   -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_deleted, false AS is_service, false AS is_recognised, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_deleted, false AS is_service, false AS is_recognised, false AS is_attached, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -181,7 +187,8 @@ addresses AS (
 ),
 holders AS (
   -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
-  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. What is listed with
+  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. So has a node an address of
+  -- its further interfaces. What is listed with
   -- an address while a service has it is in an overlay network: no packet in the VPC has its address.
   SELECT
     h.cluster,
@@ -190,6 +197,7 @@ holders AS (
     CASE
       WHEN h.is_recognised THEN true
       WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)
+      WHEN h.is_attached THEN bool_and(h.is_attached) OVER (PARTITION BY h.ip)
       ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
     END AS counts,
     h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
@@ -203,7 +211,7 @@ holders AS (
       max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
     FROM (
       SELECT
-        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
         max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
@@ -332,16 +340,16 @@ placed AS (
     d.no AS dst_no, d.uid_no AS dst_uid_no, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
     d.az AS dst_az, d.az_id AS dst_az_id,
     coalesce(s.is_service, false) AS src_is_service, coalesce(d.is_service, false) AS dst_is_service,
-    n.instance_id IS NOT NULL AS at_a_node, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
-    -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that does not
-    -- hold the other is at this one. A node is not at the end of a service. Only egress has a path, and only at the interface's own end can the packet have another address.
+    n.instance_id IS NOT NULL AS at_a_node, n.no AS node_no, n.start_s AS node_start_s, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
+    -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that is known
+    -- not to hold the other is at this one. A node is not at the end of a service. Only egress has a path, and only at the interface's own end can the packet have another address.
     coalesce(r.at_source, CASE
       WHEN s.instance_id = r.instance_id THEN true
       WHEN d.instance_id = r.instance_id THEN false
       WHEN n.instance_id IS NOT NULL AND d.is_service THEN true
       WHEN n.instance_id IS NOT NULL AND s.is_service THEN false
-      WHEN s.no IS NULL AND d.instance_id <> r.instance_id THEN true
-      WHEN d.no IS NULL AND s.instance_id <> r.instance_id THEN false
+      WHEN d.is_known AND d.instance_id <> r.instance_id AND NOT coalesce(s.is_known, false) THEN true
+      WHEN s.is_known AND s.instance_id <> r.instance_id AND NOT coalesce(d.is_known, false) THEN false
       WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
       WHEN NOT r.first_of_destination THEN false
     END) AS at_source
@@ -377,7 +385,8 @@ made AS (
 ),
 ends AS (
   -- The records that were made at an end. And without their bytes, those that a service made in between: `service` is the service then,
-  -- with its zone as a fifth part.
+  -- with its zone as a fifth part; and those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is
+  -- not.
   SELECT
     hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
     CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
@@ -386,6 +395,7 @@ ends AS (
     -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
     -- The node's own address is the node's as long as the instance exists.
     CASE
+      WHEN at_source IS NULL AND at_a_node THEN CASE WHEN is_node THEN 'unknown' ELSE 'unlisted' END
       WHEN NOT at_an_end THEN NULL
       WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN 'holder'
       WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN 'holder'
@@ -394,38 +404,39 @@ ends AS (
       WHEN NOT is_node THEN 'unlisted'
       ELSE 'unknown'
     END AS own,
-    node_cluster, instance_id,
-    CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) END AS own_az,
-    CASE WHEN at_an_end THEN
+    node_cluster, node_no, node_start_s, instance_id,
+    CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) WHEN at_source IS NULL THEN node_az END AS own_az,
+    CASE WHEN at_source IS NULL THEN node_az_id WHEN at_an_end THEN
       coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
   FROM made
   WHERE at_an_end
+    OR at_source IS NULL AND at_a_node
     OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
 pairs AS (
   SELECT
     -- How many hours before the end of the window the hour begins.
     CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
-    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, service,
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
     -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
     -- minute.
     CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, service
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
 ),
 by_flow AS (
   -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
   -- other end may have logged in it.
   SELECT
-    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service,
+    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(last_s) AS last_s,
     sum(CASE ago WHEN 3 THEN bytes END) AS bytes_3, sum(CASE ago WHEN 2 THEN bytes END) AS bytes_2, sum(CASE ago WHEN 1 THEN bytes END) AS bytes_1,
     max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
     max(CASE ago WHEN 1 THEN traffic_path END) AS path_1,
@@ -433,13 +444,21 @@ by_flow AS (
     sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
     sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
   FROM pairs
-  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, service
+  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service
 ),
 flow_names AS (
   SELECT
     *, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
     CASE WHEN at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS src_own_cluster,
-    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster
+    CASE WHEN NOT at_source THEN nullif(split_part(own_who, chr(31), 1), '') END AS dst_own_cluster,
+    -- The node that is at one of the ends, if all records of which nothing tells at which are of one node.
+    CASE WHEN min(CASE WHEN at_source IS NULL THEN node_no END) OVER whole_pair = max(CASE WHEN at_source IS NULL THEN node_no END) OVER whole_pair
+      THEN max(CASE WHEN at_source IS NULL THEN node_no END) OVER whole_pair END AS either_no,
+    max(CASE WHEN at_source IS NULL THEN node_start_s END) OVER whole_pair AS either_start_s,
+    max(CASE WHEN at_source IS NULL THEN last_s END) OVER whole_pair AS either_last_s,
+    max(CASE WHEN at_source IS NULL THEN own_who END) OVER whole_pair AS either_who,
+    max(CASE WHEN at_source IS NULL THEN own_az END) OVER whole_pair AS either_az,
+    max(CASE WHEN at_source IS NULL THEN own_az_id END) OVER whole_pair AS either_az_id
   FROM (
     SELECT
       *,
@@ -453,10 +472,12 @@ flow_names AS (
       END AS own_who
     FROM by_flow
   ) AS f
+  WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
 joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
-  -- listings; else, if other records were made there, that it is at one of the nodes. This covers all hours that were read, because one of
+  -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
+  -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
@@ -468,13 +489,16 @@ joined AS (
           WHEN max(src_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         src_who,
         CASE WHEN min(src_own_cluster) OVER whole_pair = max(src_own_cluster) OVER whole_pair THEN max(src_own_cluster) OVER whole_pair
-          WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)') END AS src_who,
+          WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)',
+        CASE WHEN is_of_other_end THEN either_who END) END AS src_who,
     CASE WHEN at_source THEN own_az
       ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
-        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair) END AS src_az,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az END) END AS src_az,
     CASE WHEN at_source THEN own_az_id
       ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
-        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair) END AS src_az_id,
+        max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az_id END) END AS src_az_id,
     CASE WHEN at_source
       THEN coalesce(
         CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
@@ -482,15 +506,18 @@ joined AS (
           WHEN max(dst_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         dst_who,
         CASE WHEN min(dst_own_cluster) OVER whole_pair = max(dst_own_cluster) OVER whole_pair THEN max(dst_own_cluster) OVER whole_pair
-          WHEN max(dst_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)')
+          WHEN max(dst_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)',
+        CASE WHEN is_of_other_end THEN either_who END)
       ELSE own_who END AS dst_who,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
-        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az END)
       ELSE own_az END AS dst_az,
     CASE WHEN at_source
       THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
-        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair)
+        max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
+        CASE WHEN is_of_other_end THEN either_az_id END)
       ELSE own_az_id END AS dst_az_id,
     -- What the destination logged in each hour, and what the source did. A record of the source that is near the hour's ends may be of the
     -- same bytes as one of the destination on the other side.
@@ -503,7 +530,11 @@ joined AS (
     CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_1 END) OVER whole_pair AS double) AS at_destination_1,
     CAST(coalesce(sum(CASE WHEN at_source THEN bytes_1 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_1 END) OVER whole_pair, 0)
       AS double) AS at_source_1
-  FROM flow_names
+  FROM (
+    -- Each of the two nodes was there when the other one logged. So the address did not pass from one to the other, and they are two ends.
+    SELECT *, either_no <> node_no AND either_start_s + 60 <= last_s AND node_start_s + 60 <= either_last_s AS is_of_other_end
+    FROM flow_names
+  ) AS f
   WINDOW
     flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid_no, dst_uid_no),
     whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, info, info_span, warn};
 
+use crate::attached::AttachedRecord;
 use crate::aws::Aws;
 use crate::deleted_pods;
 use crate::error::{Error, Result};
@@ -297,6 +298,9 @@ impl<'a> Listing<'a> {
         for instance in &described {
             let record = InstanceRecord::of(&self.payload.cluster, instance, self.observed_at);
             write(&mut self.object, self.payload, &Record::Instance(record))?;
+            for record in AttachedRecord::all(&self.payload.cluster, instance, self.observed_at) {
+                write(&mut self.object, self.payload, &Record::Attached(record))?;
+            }
             self.instance_ids.insert(instance.id.clone());
             count += 1;
         }

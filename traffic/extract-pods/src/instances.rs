@@ -12,6 +12,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
+use crate::attached::Attached;
 use crate::described::in_time;
 use crate::record::{Reason, Zone};
 
@@ -32,6 +33,9 @@ pub struct Instance {
     pub zone: Zone,
     /// The IDs of its network interfaces. Empty if it is terminated.
     pub interface_ids: Vec<String>,
+    /// Those of its network interfaces that have addresses of the node and of Multus. Empty if it is
+    /// terminated.
+    pub attached: Vec<Attached>,
     /// Its state, for example `running`.
     pub state: String,
     /// When it was launched.
@@ -85,13 +89,15 @@ fn of(described: &types::Instance) -> Option<Instance> {
     let placement = described.placement();
     let state = described.state()?.name()?.as_str();
     let interfaces = described.network_interfaces();
-    let primary = interfaces.iter().find(|interface| {
+    let is_primary = |interface: &&types::InstanceNetworkInterface| {
         let attachment = interface.attachment();
         attachment.is_some_and(|attachment| {
             attachment.device_index() == Some(0)
                 && attachment.network_card_index().unwrap_or(0) == 0
         })
-    });
+    };
+    let primary = interfaces.iter().find(is_primary);
+    let further = interfaces.iter().filter(|interface| !is_primary(interface));
     let ipv6 = primary.and_then(|interface| interface.ipv6_addresses().first()?.ipv6_address());
     let ipv4 = primary.and_then(types::InstanceNetworkInterface::private_ip_address);
     let ending = matches!(state, "shutting-down" | "terminated");
@@ -110,6 +116,7 @@ fn of(described: &types::Instance) -> Option<Instance> {
             .iter()
             .filter_map(|interface| interface.network_interface_id().map(ToOwned::to_owned))
             .collect(),
+        attached: further.filter_map(Attached::of).collect(),
         state: state.to_owned(),
         launch_time: Timestamp::from_second(described.launch_time()?.secs()).ok()?,
         end_time: described

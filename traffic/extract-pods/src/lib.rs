@@ -6,10 +6,11 @@
 //! turns them into lines ([`record`]) of one [`object`]. [`grouping`] chooses what a pod is counted
 //! under, [`aws`] calls AWS, and [`error::Error`] is everything that can fail. The client of the
 //! cluster is the crate `hookline-kubernetes`. [`kubernetes_services`] tells which Services select
-//! which groups. [`instances`] is what EC2 knows of the nodes,
-//! and [`interfaces`] what else it has in their VPC; [`services`] names that. With `deletedPods`, a run lists nothing, and
+//! which groups. [`instances`] is what EC2 knows of the nodes, [`attached`] their
+//! further interfaces, and [`interfaces`] what else it has in their VPC; [`services`] names that. With `deletedPods`, a run lists nothing, and
 //! [`deleted_pods`] writes what no listing shows.
 
+pub mod attached;
 pub mod aws;
 pub mod deleted_pods;
 mod described;

@@ -53,6 +53,7 @@ impl Object {
             // The caller knows how many.
             Record::Deleted(_)
             | Record::Instance(_)
+            | Record::Attached(_)
             | Record::Interface(_)
             | Record::Service(_)
             | Record::Missing(_) => {}

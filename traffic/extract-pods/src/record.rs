@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::attached::AttachedRecord;
 use crate::error::Error;
 use crate::grouping::Grouping;
 use crate::instances::Instance;
@@ -47,6 +48,8 @@ pub enum Record<'a> {
     Deleted(DeletedRecord<'a>),
     /// An EC2 instance.
     Instance(InstanceRecord<'a>),
+    /// Addresses of a further network interface of an instance.
+    Attached(AttachedRecord<'a>),
     /// A network interface of something else in the cluster's VPC.
     Interface(InterfaceRecord<'a>),
     /// A Kubernetes Service.
@@ -409,7 +412,10 @@ pub fn node_of(pod: &Pod) -> Option<&str> {
 }
 
 /// Writes RFC 3339 in UTC, as Kubernetes does. Fractions of a second are cut off.
-fn whole_seconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn whole_seconds<S: Serializer>(
+    time: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&time.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }
 

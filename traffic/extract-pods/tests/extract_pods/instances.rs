@@ -47,11 +47,33 @@ impl Fleet {
         }
     }
 
+    /// Attaches an interface with a secondary address and a prefix to an instance that runs. Returns
+    /// its ID.
+    fn attach(&self, instance: &str, index: u32, description: &str) -> String {
+        self.scene.aws.local.with_world(|world| {
+            let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
+            let spec = ec2::InterfaceSpec {
+                subnet_id: self.subnet.clone(),
+                description: description.to_owned(),
+                secondary_private_ip_address_count: 1,
+                ipv4_prefix_count: 1,
+                ..ec2::InterfaceSpec::default()
+            };
+            let id = ec2::create_network_interface(ec2, kernel, spec).unwrap();
+            ec2::attach_network_interface(ec2, kernel, &id, instance, index, 0).unwrap();
+            id
+        })
+    }
+
     fn instances(&self) -> Vec<Value> {
+        self.of_kind("instance")
+    }
+
+    fn of_kind(&self, kind: &str) -> Vec<Value> {
         let lines = self.scene.lines();
         assert_fits(&lines);
-        let instances = lines.into_iter().filter(|line| line["kind"] == "instance");
-        instances.collect()
+        let found = lines.into_iter().filter(|line| line["kind"] == kind);
+        found.collect()
     }
 }
 
@@ -79,6 +101,37 @@ async fn the_instances_of_the_cluster_are_written_with_their_zone_and_interfaces
         "{line}"
     );
     assert!(line["end_time"].is_null(), "{line}");
+}
+
+#[tokio::test]
+async fn the_addresses_of_further_interfaces_are_written_with_their_instance_and_zone() {
+    let fleet = Fleet::new().await;
+    let id = fleet.launch("kubernetes.io/cluster/prod");
+    fleet.lines_in("running").await;
+    let multus = fleet.attach(&id, 1, "n6 of upf");
+    // The VPC CNI's: the listed pods have its addresses.
+    fleet.attach(&id, 2, &format!("aws-K8S-{id}"));
+    fleet.scene.extract().await;
+    let lines = fleet.of_kind("attached");
+    let told = |line: &Value| {
+        ["uid", "group_kind", "group_name"].map(|name| line[name].as_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        lines.iter().map(told).collect::<Vec<_>>(),
+        [
+            [multus.as_str(), "Node", "(nodes)"],
+            [multus.as_str(), "Unknown", "(unknown)"],
+        ]
+    );
+    for line in &lines {
+        assert_eq!(
+            (&line["instance_id"], &line["az"]),
+            (&json!(id), &json!("us-west-2b"))
+        );
+    }
+    // A secondary address, and those of the prefix.
+    assert_eq!(lines[1]["ips"].as_array().unwrap().len(), 17);
+    assert_eq!(lines[0]["ips"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

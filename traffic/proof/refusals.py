@@ -1,0 +1,82 @@
+"""Calls of Athena and CloudWatch that AWS refuses, for a test: a server between hookline-local and ministack, which hands on everything else."""
+
+import http.client
+import json
+import threading
+import uuid
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+#: Headers of one connection, which are not handed on.
+_OF_CONNECTION = {"connection", "transfer-encoding", "content-length"}
+
+
+class Refusals:
+    """Refuses the calls that `refused` names, for the duration of a `with` block. `server(port)` starts it in front of the server at a port."""
+
+    def __init__(self):
+        self._refused = []
+
+    @contextmanager
+    def refused(self, action, containing=""):
+        """Refuses the calls of an action whose request has a text, as AWS refuses a caller without the permission. Yields the list of their requests."""
+        calls = []
+        rule = (action, containing.encode(), calls)
+        self._refused.append(rule)
+        try:
+            yield calls
+        finally:
+            self._refused.remove(rule)
+
+    def answer(self, target, body):
+        """The refusal of a call, or None. `target`: the header X-Amz-Target, by which a service with the protocol JSON knows the action."""
+        action = (target or "").rpartition(".")[2]
+        for name, containing, calls in list(self._refused):
+            if name == action and containing in body:
+                calls.append(body)
+                return {"__type": "AccessDeniedException", "message": f"User: test is not authorized to perform: {action}"}
+        return None
+
+    @contextmanager
+    def server(self, port):
+        """Yields the port at which calls are refused or handed on."""
+        handler = type("Handler", (_Handler,), {"refusals": self, "behind": port})
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            try:
+                yield server.server_address[1]
+            finally:
+                server.shutdown()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def _call(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        refusal = self.refusals.answer(self.headers.get("X-Amz-Target"), body)
+        if refusal is not None:
+            headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": str(uuid.uuid4())}
+            self._write(400, headers.items(), json.dumps(refusal).encode())
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.behind)
+        try:
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONNECTION}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            self._write(answer.status, answer.getheaders(), answer.read())
+        finally:
+            connection.close()
+
+    do_GET = do_POST = _call
+
+    def _write(self, status, headers, body):
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in _OF_CONNECTION:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Says nothing of each call."""
