@@ -226,29 +226,36 @@ async fn group_that_no_profile_covers_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_of_one_name_are_listed_and_the_newest_is_explained() {
     let deployed = Deployed::start().await;
+    let aws = &deployed.fake.aws;
+    let nodes = || aws.with_world(|world| world.autoscaling.states("upf"));
+    let second = || aws.with_world(|world| world.kernel.timestamp().as_second());
+    deployed.launch(1).await;
+    let older = nodes().into_keys().next().unwrap();
+    // EC2 tells launch times in seconds.
+    let launched_in = second();
+    wait_for(Duration::from_secs(60), "the next second", async || {
+        Ok((second() != launched_in).then_some(()))
+    })
+    .await
+    .unwrap();
     deployed.launch(2).await;
-    let states = deployed
-        .fake
-        .aws
-        .with_world(|world| world.autoscaling.states("upf"));
-    let both: Vec<String> = states.into_keys().collect();
+    let newer = nodes().into_keys().find(|node| *node != older).unwrap();
+    let both = vec![older.clone(), newer.clone()];
     let name = Tag::builder().key("Name").value("upf-twin").build();
     let tag = deployed.scene.ec2.create_tags().tags(name);
     let tag = tag.set_resources(Some(both.clone()));
     tag.send().await.unwrap();
     let found = launch(&deployed, "upf-twin").await;
-    let told = found["instance"].as_str().unwrap();
-    let other = found["namesakes"][0]["instance"].as_str().unwrap();
-    assert!(both.iter().any(|it| it == told) && both.iter().any(|it| it == other));
-    assert_ne!(told, other);
+    assert_eq!(found["instance"], *newer);
+    assert_eq!(found["namesakes"][0]["instance"], *older);
     let text = stdout(&deployed.run("explain upf-twin").await.success());
     assert!(text.contains("The newest instance of this name"), "{text}");
-    let command = format!("hookline explain {other}");
+    let command = format!("hookline explain {older}");
     assert!(text.contains(&command), "{text}");
     // By its ARN it is the only one.
-    let arn = format!("arn:aws:ec2:us-west-2:123456789012:instance/{other}");
+    let arn = format!("arn:aws:ec2:us-west-2:123456789012:instance/{older}");
     let found = launch(&deployed, &arn).await;
-    assert_eq!(found["instance"], *other);
+    assert_eq!(found["instance"], *older);
     assert_eq!(found["namesakes"], Value::Null);
 }
 
