@@ -97,27 +97,25 @@ def with_true_rows(text):
 
 
 @contextmanager
-def opened_with_truth(story):
-    """As `opened`, of one story, whose records carry the row of the truth that they are of."""
+def opened_with_truth(story, connection=None):
+    """As `opened`, of one story, whose records carry the row of the truth that they are of. With a `connection`, the tables are there, and it stays open."""
     with tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
         write_flow_logs(root, story.traffic.records, SCHEMA_WITH_TRUTH)
         write_listings(root, story.cluster)
-        connection = duckdb.connect()
+        own = duckdb.connect() if connection is None else None
         try:
-            tables.open_tables(connection, root, more=[("true_row", "BIGINT")])
-            yield connection
+            tables.open_tables(connection or own, root, more=[("true_row", "BIGINT")])
+            yield connection or own
         finally:
-            connection.close()
-
-
-def measure_exactly(story, truth, until, change=lambda text: text, by_hour=True):
-    """The shares of the query's rows, with Trino's meaning, each byte compared with its own truth. `change`: of the query's text."""
-    with opened_with_truth(story) as connection:
-        return measure_on(connection, story, truth, until, change, by_hour)
+            if own is not None:
+                own.close()
 
 
 def measure_on(connection, story, truth, until, change=lambda text: text, by_hour=True):
-    """The same, over tables whose records carry the row of the truth that they are of."""
+    """The shares of the query's rows, with Trino's meaning, each byte compared with its own truth. `change`: of the query's text.
+
+    The tables are those of `connection`. Their records carry the row of the truth that they are of.
+    """
     text = statement.as_trino_means(with_true_rows(change(statement.cross_az(until))), "athena")
     return shares(rows(connection.execute(text)), story.traffic.keys, truth, by_hour=by_hour)
 

@@ -4,6 +4,7 @@ This module does not know the query. `label()` of a node or a pod is what it is 
 listings give it, and `Cluster.shows()` tells whether they show that an address is its own at a time.
 """
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ def seconds(time):
     return int(time.timestamp())
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def rfc3339(at):
     return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -83,9 +83,15 @@ def listed(name, seed, flows, every):
     return truth.listed(world(name, seed, flows), every)
 
 
+@functools.lru_cache(maxsize=1)
+def measured_world(name, seed, flows):
+    """A world that is read. The intervals of one world are asked for one after another."""
+    return truth.Measured(world(name, seed, flows))
+
+
 @functools.cache
 def _measured(name, seed, flows, every):
-    return truth.result(world(name, seed, flows), every)
+    return measured_world(name, seed, flows).result(every)
 
 
 def measured(names, seed, flows, intervals):

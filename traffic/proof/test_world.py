@@ -35,7 +35,7 @@ class Targets(unittest.TestCase):
         # As many bytes as `job-1` gets from other pods it loses to `(unknown)`: sums of names do not show it.
         kept = ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, l.next_seen_s, h.held_s) + 30 AS until_s")
         self.assertIn(kept[0], statement.read("cross-az"))
-        result = truth.measure(once.world("no-watch", 2, FLOWS), HOURLY, lambda text: text.replace(*kept))
+        result = once.measured_world("no-watch", 2, FLOWS).measure(HOURLY, lambda text: text.replace(*kept))
         self.assertAlmostEqual(result["wrong_share"], 0.0853, places=4)
 
     def test_the_row_of_the_truth_changes_no_name(self):

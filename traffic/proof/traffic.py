@@ -30,7 +30,7 @@ SCHEMA = pyarrow.schema(
     [(column["Name"], _PARQUET.get(column["Name"], pyarrow.string())) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
 )
 
-#: The same with the row of the truth that a record is of, for `answers.measure_exactly`: an index in `Traffic.keys`. No flow log has it.
+#: The same with the row of the truth that a record is of, for `answers.measure_on`: an index in `Traffic.keys`. No flow log has it.
 SCHEMA_WITH_TRUTH = SCHEMA.append(pyarrow.field("true_row", pyarrow.int64()))
 
 #: The names that the query gives to the traffic path of egress records.

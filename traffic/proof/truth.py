@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
+
 import answers
-from cluster import utc
+from cluster import rfc3339, utc
 from story import DAY, FIRST_HOUR, LAST_HOUR
 from world import EVERY_FIVE, EVERY_MINUTE, HOURLY, SCENARIOS, World
 
@@ -54,23 +56,42 @@ def listed(world, every):
     return SimpleNamespace(traffic=world.traffic, cluster=world.listed(every))
 
 
-def measure(world, every, change=lambda text: text):
-    """The shares of a world's rows, with listings at an interval, as the scheduled runs store them. `change`: of the query's text."""
-    # A record of the destination may be in another hour than that of the source.
-    return answers.measure_exactly(listed(world, every), world.traffic.rows_of(FIRST_HOUR, LAST_HOUR), utc(*DAY, 12), change, by_hour=False)
+class Measured:
+    """A world whose files are written and read once: with a listing every minute. The listings at a longer interval are some of these."""
 
+    def __init__(self, world):
+        self._world, self._connection = world, duckdb.connect()
+        # Several threads take more processor time for such small tables.
+        self._connection.execute("SET threads = 1")
+        with answers.opened_with_truth(listed(world, EVERY_MINUTE), self._connection):
+            for name in ("flow_logs", "pods"):
+                self._connection.execute(f"CREATE TABLE {name}_read AS SELECT * FROM {name}")
+        self._connection.execute("CREATE OR REPLACE VIEW flow_logs AS SELECT * FROM flow_logs_read")
 
-def result(world, every):
-    """The shares of a world's rows, with what they are of."""
-    return {"scenario": world.scenario.name, "listing_seconds": every, **measure(world, every)}
+    def measure(self, every, change=lambda text: text):
+        """The shares of the world's rows, with listings at an interval, as the scheduled runs store them. `change`: of the query's text."""
+        cluster = self._world.listed(every)
+        times = [time for each in (cluster, *cluster.beside) for time in each.listings]
+        texts = ", ".join(f"'{rfc3339(time)}'" for time in times)
+        self._connection.execute(f"CREATE OR REPLACE VIEW pods AS SELECT * FROM pods_read WHERE kind = 'deleted' OR observed_at IN ({texts})")
+        seen = self._connection.execute("SELECT count(DISTINCT observed_at) FROM pods WHERE kind <> 'deleted'").fetchone()[0]
+        if seen != len(set(times)):
+            raise AssertionError(f"{len(set(times))} listings, and {seen} of them are there")
+        # A record of the destination may be in another hour than that of the source.
+        rows = self._world.traffic.rows_of(FIRST_HOUR, LAST_HOUR)
+        return answers.measure_on(self._connection, self._world, rows, utc(*DAY, 12), change, by_hour=False)
+
+    def result(self, every):
+        """The shares of the world's rows, with what they are of."""
+        return {"scenario": self._world.scenario.name, "listing_seconds": every, **self.measure(every)}
 
 
 def measure_all(seed, flows=None, scenarios=SCENARIOS, intervals=tuple(INTERVALS)):
     """Yields each result: scenario, listing_seconds, and the shares."""
     for scenario in scenarios:
-        world = World(scenario, seed, flows)
+        measured = Measured(World(scenario, seed, flows))
         for every in intervals:
-            yield result(world, every)
+            yield measured.result(every)
 
 
 def misses(results):
