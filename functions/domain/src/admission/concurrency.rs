@@ -181,10 +181,10 @@ mod tests {
 
     #[test]
     fn launches_come_to_the_first_functions_all_at_once() {
-        // Ten launches a second are answered, and take 2.5 s each.
+        // Eight launches a second are tagged, and take 2.5 s each.
         for function in ["tag-node", "plan-interfaces"] {
-            assert_eq!(of(&with_cni(), 500, function), (25, 500));
-            assert_eq!(of(&with_cni(), 24, function), (24, 24));
+            assert_eq!(of(&with_cni(), 500, function), (20, 500));
+            assert_eq!(of(&with_cni(), 19, function), (19, 19));
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
         ] {
             assert_eq!(of(&profile, 500, function), (0, 0));
         }
-        assert_eq!(of(&profile, 500, "tag-node"), (25, 500));
+        assert_eq!(of(&profile, 500, "tag-node"), (20, 500));
         // Only the bucket of the attributes of the VPC CNI paces these launches.
         profile.request_rates.vpc_cni_interfaces = 0;
         assert_eq!(of(&profile, 500, "complete-hook"), (500, 500));
@@ -243,9 +243,9 @@ mod tests {
         let small = Concurrency::of(&with_cni(), 10);
         assert_eq!((small.needed, small.at_most), (10, 10));
         let large = Concurrency::of(&with_cni(), 500);
-        assert_eq!(large.needed, 25 + 25 + 12 + 20 + 12 + 5);
+        assert_eq!(large.needed, 20 + 20 + 12 + 20 + 12 + 5);
         assert_eq!(large.at_most, 500);
-        assert_eq!(large.needed_by(|function| function != "tag-node"), 74);
+        assert_eq!(large.needed_by(|function| function != "tag-node"), 69);
         assert_eq!(small.needed_by(|function| function != "tag-node"), 10);
         let none = Concurrency::of(&with_cni(), 0);
         assert_eq!((none.needed, none.at_most), (0, 0));

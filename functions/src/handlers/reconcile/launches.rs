@@ -64,7 +64,8 @@ impl Round<'_> {
         in_progress: &mut BTreeSet<InstanceId>,
         report: &mut Report,
     ) -> Result<()> {
-        let found = candidates(
+        let end = work_deadline(self.context);
+        let mut found = candidates(
             waiting,
             facts,
             self.profiles,
@@ -72,7 +73,13 @@ impl Round<'_> {
             self.context.now,
             self.limits,
         );
-        let end = work_deadline(self.context);
+        if !found.is_empty() {
+            // With thousands that run, some end while the pages of the list are read, and others may move
+            // to a page that was read before.
+            let aws = &self.context.aws;
+            in_progress.extend(aws.instances_in_progress(self.machine, None, end).await?);
+            found.retain(|it| !in_progress.contains(&it.waiting.member.instance));
+        }
         let mut failure = None;
         for candidate in found {
             let instance = &candidate.waiting.member.instance;

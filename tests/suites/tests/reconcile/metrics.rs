@@ -9,12 +9,19 @@ use serde_json::{Value, json};
 
 use super::{ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, waiting};
 
-/// The metrics since the last call, by name. All are of the whole deployment.
+/// The metrics since the last call, by name, without what launches measure that go on meanwhile. All are of
+/// the whole deployment.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
     let now = run.local.with_world(|world| world.kernel.timestamp());
     let values = emf::values(&run.measured(), now.as_second() * 1000)?;
+    let of_launches = |name: &str| {
+        ["FreeAddresses ", "LaunchesWaiting "]
+            .iter()
+            .any(|of| name.starts_with(of))
+    };
     Ok(values
         .into_iter()
+        .filter(|(name, _)| !of_launches(name))
         .map(|(name, (value, _))| (name, value))
         .collect())
 }
