@@ -22,7 +22,8 @@ export function completeTraffic(
   ids: NetworkIds | undefined,
   add: (error: ConfigurationError) => void,
 ): Json {
-  const cluster = traffic['clusterName'] === undefined ? ids?.cluster : undefined;
+  const named = traffic['clusterName'];
+  const cluster = named === undefined || named === ids?.cluster?.name ? ids?.cluster : undefined;
   if (traffic['clusterName'] === undefined && cluster === undefined) {
     add(new ConfigurationError('traffic', 'missing field `clusterName`', 'Add the field'));
   }

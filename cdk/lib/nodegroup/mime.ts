@@ -8,7 +8,7 @@ export interface Part {
   readonly content: string;
 }
 
-/** Every content is base 85, JSON, YAML or a script, and none has a line that begins with `--` and this. */
+/** Every content is base 94, JSON, YAML or a script, and none has a line that begins with `--` and this. */
 const BOUNDARY = '==HOOKLINE==';
 
 /** Returns a MIME message of the parts, in their order. */

@@ -223,7 +223,7 @@ describe('a hook is rejected', () => {
     [10, "10 s is outside Auto Scaling's limits of 30 s to 7200 s"],
     [7201, "7201 s is outside Auto Scaling's limits of 30 s to 7200 s"],
     [140, 'with 140 s, Auto Scaling ends the wait after 14000 s, but an execution can take 14400 s'],
-    [1000, '1000 s is too short: when EC2 throttles, a launch can take 1641 s between two heartbeats'],
+    [1000, '1000 s is too short: when EC2 throttles, a launch can take 1791 s between two heartbeats'],
   ])('with a HeartbeatTimeout of %i s: %s', (seconds, message) => {
     expect(() => hookStack({ target: group, heartbeatTimeout: Duration.seconds(seconds) })).toThrow(message);
   });

@@ -285,7 +285,7 @@ fn waits_for_turn(case: &Case) -> Option<Finding> {
                 count(ahead, "launch is", "launches are")
             ),
         )
-        .say("Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is extended meanwhile."),
+        .say("Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is extended when it has to be."),
     )
 }
 

@@ -24,18 +24,18 @@ pub(super) const FILTER_VALUES: usize = 200;
 /// The last listing of a selector's instances, and when it was requested.
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
-/// When this process last looked up the instance of a launch.
-pub(super) type LastLook = Mutex<Option<Instant>>;
+/// When this process last looked up the instance of a launch, and which.
+pub(super) type LastLook = Mutex<Option<(Instant, InstanceId)>>;
 /// After so long without a look, launches do not come at once.
 const OF_ONE_BURST: Duration = Duration::from_secs(10);
 
 impl Aws {
-    /// Whether this process has begun to look up the instance of a launch within the last ten seconds.
-    /// It begins to do so now.
-    pub async fn looked_up_lately(&self) -> bool {
+    /// Whether this process has looked up the instance of another launch within the last ten seconds. It
+    /// looks up this one now.
+    pub async fn looked_up_another_lately(&self, instance: &InstanceId) -> bool {
         let now = Instant::now();
-        let last = self.last_look.lock().await.replace(now);
-        last.is_some_and(|last| now.duration_since(last) <= OF_ONE_BURST)
+        let last = self.last_look.lock().await.replace((now, instance.clone()));
+        last.is_some_and(|(at, other)| other != *instance && now.duration_since(at) <= OF_ONE_BURST)
     }
 
     /// Looks up the instance of a launch, which must be pending or running, or at least not ending

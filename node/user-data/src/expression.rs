@@ -153,6 +153,12 @@ fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
     }
 }
 
+/// Names that nodeadm has since August 2026 (awslabs/amazon-eks-ami, pull request 2777). Which of them a
+/// node's image knows, its user data does not tell.
+fn is_of_newer(name: &str) -> bool {
+    matches!(name, "vcpus" | "memory_mib" | "physical_memory_mib")
+}
+
 fn type_of(node: &Node) -> Result<Type, Fault> {
     let same = |one: Type, other: Type| match one == other {
         true => Ok(()),
@@ -164,6 +170,7 @@ fn type_of(node: &Node) -> Result<Type, Fault> {
         Node::Truth(_) => Type::Truth,
         Node::Name(name) => match Variables::get(NONE, name) {
             Some(_) => Type::Number,
+            None if is_of_newer(name) => return Err(Fault::NotFollowed),
             None => return Err(Mistake::UnknownName(name.clone()).into()),
         },
         Node::Minus(of) => {
@@ -333,6 +340,7 @@ mod tests {
         let long = format!("1{}", " + 1".repeat(10_000));
         for expression in [
             "int(double(max_pods) * 0.9)",
+            "max_pods < vcpus * 10 ? max_pods : vcpus * 10",
             "[max_pods, 30].min()",
             "\"a\" == \"b\" ? 1 : 2",
             "5u",

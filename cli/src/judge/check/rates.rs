@@ -22,7 +22,8 @@ pub(super) fn findings(account: &Account) -> Option<Finding> {
         refill_per_second: bucket.refill_per_second.max(1).into(),
         calls: nodes,
     }]);
-    (seconds > of_ec2).then(|| {
+    // Where EC2 limits nothing, nothing is to be held against it.
+    (of_ec2 > 0.0 && seconds > of_ec2).then(|| {
         Finding::new(
             Kind::QuotaSmall,
             format!(

@@ -1,5 +1,6 @@
 //! Wait or go, as arithmetic.
 
+use super::heartbeat::Extension;
 use super::*;
 use crate::fixtures::{NOW, four_slots, launches, me};
 
@@ -173,4 +174,27 @@ fn second_round_without_a_conflict_goes() {
         decide(&four_slots(), &queue, &previous, &Heartbeat::NotOurs, NOW),
         Decision::Go
     );
+}
+
+#[test]
+fn hook_that_is_old_is_extended_once_before_the_launch_goes() {
+    let hook = |now, just_now| Heartbeat::Ours {
+        extended_after: None,
+        now,
+        just_now,
+    };
+    let decided = |hook| decide(&four_slots(), &queue(Vec::new()), &first(), &hook, NOW);
+    assert_eq!(decided(hook(Some(210), None)), Decision::Go);
+    for old in [hook(Some(211), None), hook(None, None)] {
+        let Decision::Wait(wait) = decided(old) else {
+            panic!("it goes");
+        };
+        let found = (wait.seconds, wait.then_seconds, wait.extend_hook);
+        assert_eq!(found, (1, 0, true));
+    }
+    // Whatever came of it, the launch goes on.
+    for just_now in [Extension::Done, Extension::Failed] {
+        assert_eq!(decided(hook(Some(900), Some(just_now))), Decision::Go);
+        assert_eq!(decided(hook(None, Some(just_now))), Decision::Go);
+    }
 }

@@ -33,7 +33,18 @@ pub enum Heartbeat {
         extended_after: Option<u64>,
         /// How long after the event it is now, in seconds; `None` if the event's time is not known.
         now: Option<u64>,
+        /// What came of an extension just now; `None` if there was none.
+        just_now: Option<Extension>,
     },
+}
+
+/// What came of extending a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extension {
+    /// Its timeout began anew.
+    Done,
+    /// Auto Scaling refused it, with all retries.
+    Failed,
 }
 
 impl Heartbeat {
@@ -50,21 +61,22 @@ impl Heartbeat {
             return Self::NotOurs;
         }
         let failed = extension.is_some_and(|extension| extension.get("Error").is_some());
-        let just_extended = plan.is_some_and(|plan| {
-            matches!(
-                plan.step,
-                Step::Wait {
-                    extend_hook: true,
-                    ..
-                }
-            )
-        });
+        let just_now = match plan.map(|plan| &plan.step) {
+            Some(Step::Wait {
+                extend_hook: true, ..
+            }) if failed => Some(Extension::Failed),
+            Some(Step::Wait {
+                extend_hook: true, ..
+            }) => Some(Extension::Done),
+            _ => None,
+        };
         Self::Ours {
-            extended_after: match just_extended && !failed {
-                true => seconds_since_event,
-                false => plan.and_then(|plan| plan.extended_after),
+            extended_after: match just_now {
+                Some(Extension::Done) => seconds_since_event,
+                _ => plan.and_then(|plan| plan.extended_after),
             },
             now: seconds_since_event,
+            just_now,
         }
     }
 
@@ -96,7 +108,20 @@ impl Heartbeat {
             .is_none_or(|age| age.saturating_add(seconds) <= MAX_SECONDS_GOING_ON)
     }
 
-    /// The same after a wait at whose end the launch looks what to do.
+    /// Whether a launch goes on now: its hook lasts, or an extension was just tried.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        let tried = matches!(
+            self,
+            Self::Ours {
+                just_now: Some(_),
+                ..
+            }
+        );
+        tried || self.lasts(0)
+    }
+
+    /// The same as [`lasts`](Self::lasts) after a wait at whose end the launch looks what to do.
     #[must_use]
     pub fn lasts_for_a_look_after(&self, seconds: u32) -> bool {
         self.lasts(seconds.saturating_add(LOOK_SECONDS))
@@ -108,8 +133,13 @@ impl Heartbeat {
         match self {
             Self::NotOurs => None,
             Self::Ours {
+                just_now: Some(Extension::Done),
+                ..
+            } => Some(0),
+            Self::Ours {
                 extended_after,
                 now,
+                ..
             } => {
                 let age = now.map_or(MAX_SECONDS.into(), |now| {
                     now.saturating_sub(extended_after.unwrap_or(0))

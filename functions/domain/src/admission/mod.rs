@@ -60,6 +60,7 @@ pub enum Decision {
 /// 4. After an address conflict it pauses, a little longer each time.
 /// 5. When its turn has come, it lets a backlog go first, as long as the backlog shrinks: launches
 ///    that are stuck delay nobody.
+/// 6. Its hook is extended before it goes if that was long ago, as after a long wait to be tagged.
 #[must_use]
 pub fn decide(
     profile: &Profile,
@@ -93,11 +94,13 @@ pub fn decide(
     if seconds > 0 {
         return wait(seconds, reason);
     }
-    if queue.me_is_wired || !previous.backlog_shrinks(queue.ahead()) {
-        return Decision::Go;
-    }
-    match backlog::seconds_of_backlog(profile, &queue.being_wired(), now) {
-        0 => Decision::Go,
+    let backlog = match queue.me_is_wired || !previous.backlog_shrinks(queue.ahead()) {
+        true => 0,
+        false => backlog::seconds_of_backlog(profile, &queue.being_wired(), now),
+    };
+    match backlog {
+        0 if hook.may_go_on() => Decision::Go,
+        0 => wait(1, WaitReason::Turn),
         seconds => wait(seconds, WaitReason::Backlog),
     }
 }

@@ -17,6 +17,9 @@ const CREATE_TAGS: TokenBucket = TokenBucket {
     refill_per_second: 8,
 };
 
+/// The longest wait to be tagged, in seconds: the hook is not extended meanwhile.
+const MAX_SECONDS: u32 = 600;
+
 /// How long until the launch at `me` may be tagged, in seconds. `others` are the launches in flight, in
 /// any order, before or after it. `now` is in seconds since the epoch.
 #[must_use]
@@ -35,7 +38,9 @@ pub fn seconds_until_tag_turn(
     let turn = demand(profile).conforming_time(&before, me.since);
     match turn == me.since {
         true => 0,
-        false => u32::try_from(turn.saturating_sub(now).max(0)).unwrap_or(u32::MAX),
+        false => u32::try_from(turn.saturating_sub(now).max(0))
+            .unwrap_or(MAX_SECONDS)
+            .min(MAX_SECONDS),
     }
 }
 
@@ -86,6 +91,12 @@ mod tests {
             [0, 10, 59, 300].map(|passed| wait(NOW + passed)),
             [59, 49, 0, 0]
         );
+    }
+
+    #[test]
+    fn no_launch_waits_for_longer_than_ten_minutes() {
+        assert_eq!(wait_behind(&four_slots(), 4_829), 600);
+        assert_eq!(wait_behind(&four_slots(), 50_000), 600);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use super::demand::Demand;
 use super::queue::ObservedLaunch;
+use super::tag_turn;
 use crate::instance::LaunchOrder;
 use crate::profile::Profile;
 
@@ -78,12 +79,14 @@ fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64) -> i64 {
         .fold(arrival, i64::max)
 }
 
-/// How long after so many launches that begin at once the turn of the last one comes, in seconds.
+/// How long after so many launches that begin at once the turn of the last one comes, in seconds, and it is
+/// tagged.
 #[must_use]
 pub fn seconds_until_last_turn(profile: &Profile, launches: usize) -> u32 {
     let demands = Demand::of(profile);
     let before = vec![0; launches.saturating_sub(1)];
-    u32::try_from(turn(&demands, &before, 0)).unwrap_or(u32::MAX)
+    let tagged = tag_turn::demand(profile).conforming_time(&before, 0);
+    u32::try_from(turn(&demands, &before, 0).max(tagged)).unwrap_or(u32::MAX)
 }
 
 /// How many launches can begin at once so that the turn of the last one comes within so many
@@ -277,6 +280,9 @@ mod tests {
         assert_eq!(seconds_until_last_turn(&profile, 0), 0);
         let mut profile = four_slots();
         profile.slots.clear();
-        assert_eq!(launches_within(&profile, 0), MAX_LAUNCHES);
+        // They are tagged one after the other, too.
+        assert_eq!(launches_within(&profile, 0), 30);
+        assert_eq!(launches_within(&profile, 10), 30 + 10 * 8);
+        assert_eq!(launches_within(&profile, 840), MAX_LAUNCHES);
     }
 }

@@ -122,6 +122,7 @@ mod tests {
         Heartbeat::Ours {
             extended_after,
             now: Some(now),
+            just_now: None,
         }
     }
 
@@ -187,6 +188,7 @@ mod tests {
         let unknown = Heartbeat::Ours {
             extended_after: None,
             now: None,
+            just_now: None,
         };
         assert!(Wait::new(20, WaitReason::Turn, 0, &unknown).extend_hook);
     }

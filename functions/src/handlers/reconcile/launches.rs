@@ -77,7 +77,14 @@ impl Round<'_> {
             // With thousands that run, some end while the pages of the list are read, and others may move
             // to a page that was read before.
             let aws = &self.context.aws;
-            in_progress.extend(aws.instances_in_progress(self.machine, None, end).await?);
+            let now_running = aws.instances_in_progress(self.machine, None, end).await;
+            // Where that fails, this round does not touch their interfaces; the next one goes on.
+            let lost = found.iter().map(|it| it.waiting.member.instance.clone());
+            in_progress.extend(match &now_running {
+                Ok(running) => running.clone(),
+                Err(_) => lost.collect(),
+            });
+            now_running?;
             found.retain(|it| !in_progress.contains(&it.waiting.member.instance));
         }
         let mut failure = None;

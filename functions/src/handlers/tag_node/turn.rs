@@ -25,13 +25,13 @@ pub(super) enum Turn {
 }
 
 /// Whether this attempt may answer that the launch waits. A definition of release 0.1 cannot wait, and
-/// does not say how often it tried. Instances that pass a warm pool, and nodes that are adopted, come
-/// at the pace of whoever starts them.
+/// does not say how often it tried.
 pub(super) fn may_wait(request: &TagNodeRequest) -> bool {
     request.tried.is_some() && request.input.wait_seconds.is_none()
 }
 
-/// The turn of `launch`. One launch by itself, or one of a few, takes no call here.
+/// The turn of `launch`. One launch by itself, or one of a few, takes no call here. Instances that pass a
+/// warm pool, and nodes that are adopted, come at the pace of whoever starts them.
 pub(super) async fn turn(
     context: &Context,
     launch: &Launch,
@@ -39,7 +39,7 @@ pub(super) async fn turn(
     tried: Option<u64>,
 ) -> Result<Turn> {
     let aws = &context.aws;
-    let alone = !aws.looked_up_lately().await && tried == Some(0);
+    let alone = !aws.looked_up_another_lately(&launch.instance_id).await;
     if alone || launch.action.is_none() || launch.passes_warm_pool() {
         return Ok(Turn::Now(None));
     }
@@ -63,6 +63,8 @@ pub(super) async fn turn(
     let others = instances.iter().map(Instance::order);
     Ok(
         match seconds_until_tag_turn(profile, &me.order(), others, context.now) {
+            // A state that is tried again may wait for what the listing did not show.
+            0 if age > Duration::ZERO && tried != Some(0) => Turn::Now(None),
             0 => Turn::Now((age <= MAX_AGE_OF_AN_INSTANCE).then(|| Box::new(me.clone()))),
             seconds => Turn::Later(seconds),
         },

@@ -85,7 +85,17 @@ async fn event_without_a_time_is_completed_and_not_measured() {
     let mut launch = Launch::running().await.unwrap();
     for time in ["soon", "2999-01-01T00:00:00Z"] {
         launch.data["event"]["time"] = json!(time);
-        launch.run_to(State::AttachInterfaces).await.unwrap();
+        launch.run(State::TagNode).await.unwrap();
+        // How old its hook is, is not known.
+        let plan = launch.run(State::PlanInterfaces).await.unwrap();
+        assert_eq!(plan["step"]["extendHook"], true, "{time}");
+        for state in [
+            State::PlanInterfaces,
+            State::CreateInterfaces,
+            State::AttachInterfaces,
+        ] {
+            launch.run(state).await.unwrap();
+        }
         launch.measured();
     }
     launch.run(State::ContinueLaunch).await.unwrap();

@@ -469,13 +469,19 @@ async fn warm_process_describes_subnets_and_types_once() {
     });
     tokio::time::sleep(Duration::from_secs(301)).await;
     let mark = launch.mark();
+    // By now its hook is extended first.
+    let waits = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(
+        (wait_seconds(&waits), &waits["step"]["extendHook"]),
+        (1, &json!(true))
+    );
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(
         launch.actions_since(mark),
         counts([
             ("DescribeSubnets", 1),
             ("GetSubnetCidrReservations", 2),
-            ("DescribeInstances", 1),
+            ("DescribeInstances", 2),
             ("DescribeNetworkInterfaces", 1),
         ])
     );

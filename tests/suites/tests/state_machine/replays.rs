@@ -3,11 +3,12 @@
 
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
-use hookline_local::Fault;
+use hookline_local::{Fault, World};
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 
+use crate::launches::heartbeats;
 use crate::scenes::{GROUP, attach, completion, denied, error, first_create, listing};
 
 /// A group without a rule and the launch event of its only instance.
@@ -63,6 +64,61 @@ async fn is_abandoned_as_gone(stage: &Stage, event: Value, profile: Value) -> Re
     let input = (&event, &profile);
     fails(stage, input, "LaunchAbandoned", "Hookline.InstanceGone").await?;
     stage.at_rest(&[Profile::read(profile)?]).await
+}
+
+/// The launch event of an instance, as if its hook had begun long ago.
+async fn launched_long_ago(stage: &Stage) -> Result<(Value, Value)> {
+    let (mut event, profile) = launched_by_hand(stage).await?;
+    event["time"] = json!("2026-01-02T03:04:05Z");
+    Ok((event, profile))
+}
+
+/// Sixty instances are launched at once, and each is to get three calls of CreateTags. Of the executions for
+/// two of them, the second finds that others come before it.
+pub(crate) async fn tagged_in_turn(stage: &Stage) -> Result<()> {
+    let (event, mut profile) = launched_by_hand(stage).await?;
+    profile["slots"] = json!([]);
+    profile["volumeTags"] = json!({"Team": "core"});
+    profile["interfaceTags"] = json!({"Role": "node"});
+    stage.scene.scale(GROUP, 60).await?;
+    let launched = |world: &World| {
+        let nodes = world.autoscaling.states(GROUP).into_keys();
+        let order = |id: String| {
+            let launched = world.ec2.instance(&id)?.launch_time;
+            Some((world.kernel.timestamp_at(launched).as_second(), id))
+        };
+        nodes.filter_map(order).collect::<Vec<_>>()
+    };
+    let last = stage
+        .local
+        .with_world(|world| launched(world).into_iter().max());
+    let mut of_last = event.clone();
+    of_last["detail"]["EC2InstanceId"] = json!(last.context("no instance")?.1);
+    for event in [event, of_last] {
+        let execution = stage.run(&event, &profile).await?;
+        stage.expect(&execution, "SUCCEEDED", "NodeReady").await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn extends_an_old_hook(stage: &Stage) -> Result<()> {
+    let (event, profile) = launched_long_ago(stage).await?;
+    succeeds(stage, &event, profile, "NodeReady").await?;
+    assert_eq!(heartbeats(stage), 1, "once before it goes on");
+    Ok(())
+}
+
+pub(crate) async fn cannot_extend_its_hook(stage: &Stage) -> Result<()> {
+    let (event, profile) = launched_long_ago(stage).await?;
+    let heartbeat = Fault::on("RecordLifecycleActionHeartbeat", denied());
+    stage.local.inject(heartbeat.times(10));
+    succeeds(stage, &event, profile, "NodeReady").await?;
+    assert_eq!(
+        stage.local.faults_left(),
+        0,
+        "each of ten tries was refused"
+    );
+    Ok(())
 }
 
 pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {

@@ -122,15 +122,22 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         "a failure at a hook of another owner releases nothing",
         |s| Box::pin(replays::failed_at_a_hook_not_ours(s)),
     ),
+    ("after repeated conflicts a launch waits", |s| {
+        Box::pin(launches::waits_after_conflicts(s))
+    }),
     (
-        "after repeated conflicts a launch waits, and extends its hook",
-        |s| Box::pin(launches::waits_after_conflicts(s)),
+        "launches of a burst wait for their turns to be tagged",
+        |s| Box::pin(replays::tagged_in_turn(s)),
+    ),
+    (
+        "a hook that is old is extended before the launch goes on",
+        |s| Box::pin(replays::extends_an_old_hook(s)),
     ),
     ("a launch whose turn has come goes at once", |s| {
         Box::pin(launches::goes_when_its_turn_comes(s))
     }),
     ("a launch that cannot extend its hook continues", |s| {
-        Box::pin(launches::waits_without_a_heartbeat(s))
+        Box::pin(replays::cannot_extend_its_hook(s))
     }),
     ("a hook of another owner is not extended", |s| {
         Box::pin(launches::waits_at_a_hook_not_ours(s))
