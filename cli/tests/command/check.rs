@@ -135,24 +135,24 @@ async fn reserved_concurrency_that_is_too_small_is_found_and_looked_for_only_whe
         config.reserved_concurrency = Some(reserved);
         lambda.register(config);
     };
-    reserve("hookline-tag-node", 24);
+    reserve("hookline-tag-node", 19);
     let found = checked(&deployed, "check", 1).await;
     assert_eq!(kinds(&found), ["concurrency-small"]);
     let problem = found["findings"][0]["problem"].as_str().unwrap();
     assert!(
-        problem.starts_with("24 invocations of tag-node"),
+        problem.starts_with("19 invocations of tag-node"),
         "{problem}"
     );
     assert!(looks() > 0);
     check_text(&stdout(&deployed.run("check").await.code(1)));
-    reserve("hookline-tag-node", 25);
+    reserve("hookline-tag-node", 20);
     checked(&deployed, "check", 0).await;
     // Somebody else's, which leaves too few.
     reserve("else", 960);
     let found = checked(&deployed, "check", 1).await;
     let problem = found["findings"][0]["problem"].as_str().unwrap();
     assert!(
-        problem.starts_with("15 invocations of Lambda functions without"),
+        problem.starts_with("20 invocations of Lambda functions without"),
         "{problem}"
     );
     let denied = error(403, "AccessDeniedException");

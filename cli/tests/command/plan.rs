@@ -59,12 +59,12 @@ async fn large_scale_out_is_cut_in_text_and_its_time_is_told() {
     assert_eq!(concurrency["atMost"], 200);
     let needed = concurrency["needed"].as_u64().unwrap();
     assert!((50..200).contains(&needed), "{concurrency}");
-    let first = json!({"function": "tag-node", "needed": 25, "atMost": 200});
+    let first = json!({"function": "tag-node", "needed": 20, "atMost": 200});
     assert_eq!(concurrency["functions"][0], first);
     let text = stdout(&deployed.run("plan upf --nodes 200").await.success());
     check_text(&text);
     assert!(text.contains("and 180 more: --json has all"), "{text}");
-    let lambda = format!("{needed} invocations at once are enough, 200 at most: tag-node 25, ");
+    let lambda = format!("{needed} invocations at once are enough, 200 at most: tag-node 20, ");
     assert!(unwrapped(&text).contains(&lambda), "{text}");
 }
 

@@ -5,7 +5,7 @@
 //! three times is the launch's turn.
 //!
 //! The buckets are followed from the times of the launches, not from the time of a look: looks come
-//! minutes apart when hundreds of launches begin at once ([`tag_turn`](super::tag_turn)). This way all
+//! minutes apart when hundreds of launches begin at once ([`tag_turn`]). This way all
 //! launches compute one timetable, whenever they look.
 
 use super::demand::Demand;
