@@ -63,8 +63,8 @@ async fn plan_interfaces(context: Context, request: PlanRequest) -> Result<Plan>
         plan.seconds_since_event = now;
         return Ok(plan);
     }
-    let owner = HookOwner::of(&request.launch, &request.profile);
-    let hook = Heartbeat::of(owner, plan, request.extension.as_ref(), now);
+    let is_ours = HookOwner::of(&request.launch, &request.profile) == HookOwner::Hookline;
+    let hook = Heartbeat::of(is_ours, plan, request.extension.as_ref(), now);
     Planner {
         context: &context,
         request: &request,

@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use crate::execution::{HookOwner, Plan, Step};
+use crate::execution::{Plan, Step};
 
 /// The longest that a launch waits for its turn without extending its hook, in seconds.
 const MAX_SECONDS: u32 = 900;
@@ -48,16 +48,16 @@ pub enum Extension {
 }
 
 impl Heartbeat {
-    /// What `plan` means, and what came of the extension after it: null, or `{}`, or an error.
-    /// `seconds_since_event` is the time now, as the plan's own time is.
+    /// What `plan` means, and what came of the extension after it: null, or `{}`, or an error. `is_ours` says
+    /// whether Hookline completes the hook, `seconds_since_event` the time now, as the plan's own time is.
     #[must_use]
     pub fn of(
-        owner: HookOwner,
+        is_ours: bool,
         plan: Option<&Plan>,
         extension: Option<&Value>,
         seconds_since_event: Option<u64>,
     ) -> Self {
-        if owner != HookOwner::Hookline {
+        if !is_ours {
             return Self::NotOurs;
         }
         let failed = extension.is_some_and(|extension| extension.get("Error").is_some());

@@ -57,8 +57,9 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     ];
     let at_rest = async || deployed.stage.at_rest(&profiles).await;
 
-    // After a pause, in which its execution extends the hook.
-    deployed.stage.local.inject(address_taken());
+    // Its execution extends the hook before it repeats the create.
+    let fault = throttled_creates(&deployed.stage.scene)?;
+    deployed.stage.local.inject(fault);
     a_launch_goes_from_its_event_to_in_service(&deployed, GROUP, ours, (0, 2)).await?;
     at_rest().await?;
     a_launch_goes_from_its_event_to_in_service(&deployed, &deployed.managed, managed, (2, 1))
@@ -195,17 +196,17 @@ async fn a_launch_goes_from_its_event_to_in_service(
     Ok(())
 }
 
-/// Somebody else has the address that one create asks for.
-fn address_taken() -> Fault {
-    let kind = FaultKind::Error {
-        status: 400,
-        code: "InvalidIPAddress.InUse".to_owned(),
-        message: "Address is in use.".to_owned(),
-    };
-    Fault::on("CreateNetworkInterface", kind).times(1)
+/// EC2 throttles creates until one is left of all attempts of the first launch: that one succeeds, and the
+/// others are given back.
+fn throttled_creates(scene: &Scene) -> Result<Fault> {
+    /// As often as the SDK tries.
+    const ATTEMPTS: usize = 3;
+    let throttled = scene.networks.len() * ATTEMPTS - 1;
+    let fault = Fault::on("CreateNetworkInterface", FaultKind::Throttle);
+    Ok(fault.times(u32::try_from(throttled)?))
 }
 
-/// The launch that had to pause extended its hook, with the rights of the state machine's role.
+/// The launch whose create was throttled extended its hook, with the rights of the state machine's role.
 async fn the_state_machine_extended_the_hook(deployed: &Deployed) -> Result<()> {
     let machine = &deployed.stage.deployment.state_machine_arn;
     let describe = [
