@@ -29,7 +29,7 @@ pub struct GateNetwork {
     /// The network card.
     #[serde(default)]
     pub network_card: u32,
-    /// What becomes of the interface. It is as somebody wrote it, and is not shown.
+    /// What becomes of the interface. It is as somebody wrote it, and is shown where it differs only.
     #[serde(flatten, skip_serializing)]
     pub on_node: OnNode,
 }
@@ -112,9 +112,18 @@ impl Gate {
 }
 
 impl OnNode {
-    /// Each field with its value, and with its default if it is absent.
+    /// The fields that `other` has otherwise, each with both values in JSON as they may be shown.
     #[must_use]
-    pub fn fields(&self, network: &str) -> [(&'static str, Value); 4] {
+    pub fn differences(&self, other: &Self, network: &str) -> Vec<(&'static str, String, String)> {
+        let both = self.fields(network).into_iter().zip(other.fields(network));
+        let shown = |value: &Value| show::text(&value.to_string());
+        both.filter(|((_, one), (_, other))| one != other)
+            .map(|((field, one), (_, other))| (field, shown(&one), shown(&other)))
+            .collect()
+    }
+
+    /// Each field with its value, and with its default if it is absent.
+    fn fields(&self, network: &str) -> [(&'static str, Value); 4] {
         let or = |value: &Option<Value>, default: Value| value.clone().unwrap_or(default);
         [
             ("interfaceName", or(&self.interface_name, network.into())),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use hookline_domain::profile::Profile;
 use hookline_user_data::{Gate, OnNode, Severity};
-use serde_json::Value;
 
 use super::user_data::user_data_of;
 use crate::judge::{Finding, Kind};
@@ -96,12 +95,7 @@ fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<S
         let name = &network.network;
         let default = OnNode::default();
         let file = wanted.get(name).unwrap_or(&default);
-        let both = network
-            .on_node
-            .fields(name)
-            .into_iter()
-            .zip(file.fields(name));
-        for ((field, has), (_, wants)) in both.filter(|((_, has), (_, wants))| has != wants) {
+        for (field, has, wants) in network.on_node.differences(file, name) {
             let order = match field {
                 // A definition's MTU is at most the interface's.
                 "mtu" => {
@@ -114,24 +108,12 @@ fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<S
                 _ => "One deployment is enough",
             };
             found.push(format!(
-                "{place} has {} for {field} of {name}, and the file {}: nodes that run keep theirs. {order} (docs/node-groups.md, \"Change a \
-                 group\").",
-                shown(&has),
-                shown(&wants)
+                "{place} has {has} for {field} of {name}, and the file {wants}: nodes that run keep theirs. {order} (docs/node-groups.md, \"Change a \
+                 group\")."
             ));
         }
     }
     found
-}
-
-/// A value in JSON, as far as a line has room for it.
-fn shown(value: &Value) -> String {
-    const MOST: usize = 120;
-    let text: String = value.to_string();
-    match text.char_indices().nth(MOST) {
-        None => text,
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-    }
 }
 
 /// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,

@@ -60,16 +60,17 @@ impl Heartbeat {
         if !is_ours {
             return Self::NotOurs;
         }
-        let failed = extension.is_some_and(|extension| extension.get("Error").is_some());
-        let just_now = match plan.map(|plan| &plan.step) {
+        let was_tried = matches!(
+            plan.map(|plan| &plan.step),
             Some(Step::Wait {
-                extend_hook: true, ..
-            }) if failed => Some(Extension::Failed),
-            Some(Step::Wait {
-                extend_hook: true, ..
-            }) => Some(Extension::Done),
-            _ => None,
-        };
+                extend_hook: true,
+                ..
+            })
+        );
+        let just_now = was_tried.then(|| match extension.and_then(|it| it.get("Error")) {
+            Some(_) => Extension::Failed,
+            None => Extension::Done,
+        });
         Self::Ours {
             extended_after: match just_now {
                 Some(Extension::Done) => seconds_since_event,
