@@ -45,10 +45,6 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("attaching recovers from faults", |s| {
         Box::pin(launches::got_over(s, |_, kind| Ok(attach("1", kind))))
     }),
-    (
-        "lasting throttling extends the hook, and the launch succeeds",
-        |s| Box::pin(launches::throttled_for_long(s)),
-    ),
     ("a lost interface is planned again", |s| {
         Box::pin(launches::interface_lost(s))
     }),
@@ -152,6 +148,11 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     (
         "a hook that cannot be completed is reported, and completed by a replay",
         |s| Box::pin(replays::hook_not_completed(s)),
+    ),
+    // The longest: it is last here, as the last is played first.
+    (
+        "lasting throttling extends the hook, and the launch succeeds",
+        |s| Box::pin(launches::throttled_for_long(s)),
     ),
 ];
 
