@@ -101,7 +101,8 @@ export interface Hook {
 export interface RequestRates {
   attachNetworkInterface?: TokenBucket;
   createNetworkInterface?: TokenBucket1;
-  modifyNetworkInterfaceAttribute?: TokenBucket2;
+  createTags?: TokenBucket2;
+  modifyNetworkInterfaceAttribute?: TokenBucket3;
   /**
    * How many interfaces the Amazon VPC CNI adds to a node when it starts; 0 on nodes without it. They take calls of the same buckets, so launches leave those to them.
    */
@@ -134,9 +135,22 @@ export interface TokenBucket1 {
   refillPerSecond: number;
 }
 /**
- * The bucket of ModifyNetworkInterfaceAttribute; by default 100, and 5 more each second.
+ * The bucket of CreateTags; by default 100, and 10 more each second.
  */
 export interface TokenBucket2 {
+  /**
+   * How many calls it allows at once, when it is full.
+   */
+  capacity: number;
+  /**
+   * How many more each second.
+   */
+  refillPerSecond: number;
+}
+/**
+ * The bucket of ModifyNetworkInterfaceAttribute; by default 100, and 5 more each second.
+ */
+export interface TokenBucket3 {
   /**
    * How many calls it allows at once, when it is full.
    */

@@ -26,12 +26,6 @@ const CREATE: &str = "CreateNetworkInterface";
 const ATTACH: &str = "AttachNetworkInterface";
 const MODIFY: &str = "ModifyNetworkInterfaceAttribute";
 const TAG: &str = "CreateTags";
-/// EC2's bucket of CreateTags (EC2 Developer Guide, "Request throttling for the Amazon EC2 API").
-/// No profile says another.
-const BUCKET_OF_TAGS: TokenBucket = TokenBucket {
-    capacity: 100,
-    refill_per_second: 10,
-};
 const THROTTLED: &str = "Hookline.Throttled";
 
 /// The calls of one action.
@@ -74,7 +68,7 @@ pub(super) fn of(executions: &[Traced]) -> Vec<Calls> {
         (CREATE, rates.create_network_interface),
         (ATTACH, rates.attach_network_interface),
         (MODIFY, rates.modify_network_interface_attribute),
-        (TAG, BUCKET_OF_TAGS),
+        (TAG, rates.create_tags),
     ]
     .map(|(action, bucket)| {
         let calls = counter.calls.iter().filter(|(of, _)| *of == action);

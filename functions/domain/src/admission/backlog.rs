@@ -29,6 +29,7 @@ pub fn seconds_of_backlog(profile: &Profile, being_wired: &[i64], now: i64) -> u
     let count = i64::try_from(being_wired.len()).unwrap_or(i64::MAX);
     let interval = demand.emission_interval();
     let under_way = WIRING_MILLISECONDS
+        .saturating_add(interval.saturating_sub(1))
         .checked_div(interval)
         .unwrap_or(i64::MAX);
     let burst = match now.saturating_sub(*oldest) <= START_SECONDS {
@@ -58,12 +59,12 @@ mod tests {
 
     #[test]
     fn backlog_is_more_than_the_bucket_serves_and_is_waited_for_until_it_is_gone() {
-        // A launch takes 0.8 s of the bucket. Ten begin in the time that one takes; five more empty
+        // A launch comes every 0.817 s. Ten begin in the time that one takes; five more empty
         // it.
         assert_eq!(wait_for(&four_slots(), 0, 60), 0);
         assert_eq!(wait_for(&four_slots(), 15, 60), 0);
         assert_eq!(wait_for(&four_slots(), 16, 60), 5);
-        assert_eq!(wait_for(&four_slots(), 510, 60), 400);
+        assert_eq!(wait_for(&four_slots(), 510, 60), 409);
     }
 
     #[test]
@@ -81,7 +82,7 @@ mod tests {
         let bucket = &mut profile.request_rates.modify_network_interface_attribute;
         (bucket.capacity, bucket.refill_per_second) = (10, 1);
         assert_eq!(wait_for(&profile, 3, 60), 0);
-        assert_eq!(wait_for(&profile, 4, 60), 8);
+        assert_eq!(wait_for(&profile, 4, 60), 9);
     }
 
     #[test]

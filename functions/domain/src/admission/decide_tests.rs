@@ -133,7 +133,7 @@ fn launch_whose_turn_has_come_lets_a_backlog_go_as_long_as_it_shrinks() {
         &Heartbeat::NotOurs,
         NOW,
     );
-    assert_eq!(wait(decision), (24, WaitReason::Backlog));
+    assert_eq!(wait(decision), (25, WaitReason::Backlog));
     let stuck = decide(
         &four_slots(),
         &queue,

@@ -15,6 +15,11 @@ use crate::profile::{Profile, TokenBucket};
 /// the tokens would have saved (docs/performance.md, "Scale-out").
 const BURST_TENTHS: i64 = 6;
 
+/// How many hundredths of what a bucket gets launches leave in it. One that runs empty is refilled by
+/// these while the scale-out goes on. If launches used it at its full rate, it would stay empty, and
+/// every launch after that would be refused and repeat its calls.
+const LEFT_BY_LAUNCHES: u8 = 2;
+
 /// A token bucket, and how many of its tokens a launch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
@@ -22,6 +27,8 @@ pub struct Demand {
     pub bucket: TokenBucket,
     /// How many calls a launch makes.
     pub calls: usize,
+    /// How many hundredths of what the bucket gets are left in it, below 100.
+    pub left_hundredths: u8,
 }
 
 impl Demand {
@@ -40,7 +47,11 @@ impl Demand {
                 attributes(profile),
             ),
         ]
-        .map(|(bucket, calls)| Self { bucket, calls })
+        .map(|(bucket, calls)| Self {
+            bucket,
+            calls,
+            left_hundredths: LEFT_BY_LAUNCHES,
+        })
     }
 
     /// What a launch takes of the attributes' bucket if it sets DeleteOnTermination at once.
@@ -52,12 +63,14 @@ impl Demand {
         }
     }
 
-    /// What a node takes of the same bucket that sets DeleteOnTermination after CONTINUE.
+    /// What a node takes of the same bucket that sets DeleteOnTermination after CONTINUE. It leaves
+    /// nothing: whoever is throttled then stands back for a while.
     #[must_use]
     pub fn of_delete_on_termination(profile: &Profile) -> Self {
         Self {
             bucket: profile.request_rates.modify_network_interface_attribute,
             calls: profile.slots.len(),
+            left_hundredths: 0,
         }
     }
 
@@ -69,11 +82,14 @@ impl Demand {
             .max_by_key(|demand| (demand.emission_interval(), Reverse(demand.bucket.capacity)))
     }
 
-    /// How long the bucket takes to refill by the calls of one launch, in milliseconds, rounded up.
+    /// The time between two launches at the rate of the bucket, less what is left in it, in
+    /// milliseconds, rounded up.
     #[must_use]
     pub fn emission_interval(&self) -> i64 {
-        let refill = i64::from(self.bucket.refill_per_second).max(1);
-        milliseconds(self.calls()).saturating_add(refill - 1) / refill
+        let used = 100 - i64::from(self.left_hundredths.min(99));
+        let refill = i64::from(self.bucket.refill_per_second).max(1) * used;
+        let taken = milliseconds(self.calls()).saturating_mul(100);
+        taken.saturating_add(refill - 1) / refill
     }
 
     /// Whether what a burst takes of a full bucket serves so many launches.
@@ -157,6 +173,7 @@ mod tests {
                 refill_per_second: 5,
             },
             calls: 8,
+            left_hundredths: 0,
         }
     }
 
@@ -169,8 +186,23 @@ mod tests {
                 refill_per_second: 3,
             },
             calls: 1,
+            left_hundredths: 0,
         };
         assert_eq!(odd.emission_interval(), 334);
+    }
+
+    #[test]
+    fn what_is_left_in_the_bucket_makes_the_interval_longer() {
+        let interval = |left_hundredths| {
+            let demand = Demand {
+                left_hundredths,
+                ..demand()
+            };
+            demand.emission_interval()
+        };
+        assert_eq!([0, 2, 20].map(interval), [1_600, 1_633, 2_000]);
+        // A bucket that leaves all it gets would serve nobody.
+        assert_eq!([99, 100, 255].map(interval), [160_000; 3]);
     }
 
     #[test]

@@ -1,27 +1,23 @@
 //! When a launch of a burst is tagged.
 //!
-//! EC2 serves ten calls of CreateTags a second. If hundreds of launches called it as soon as they begin, they
-//! would be served in any order, and a launch whose turn to get interfaces is among the first would often be
-//! among the last. So they are tagged in the order of these turns. The first of them then know their
-//! turn before it comes, and EC2's other buckets are used from the start.
+//! EC2 serves ten calls of CreateTags a second. If hundreds of launches called it as soon as they
+//! begin, they would be served in any order, and a launch whose turn to get interfaces is among the
+//! first would often be among the last. So they are tagged in the order of these turns. The first of
+//! them then know their turn before it comes, and EC2's other buckets are used from the start.
 
 use super::demand::Demand;
 use crate::instance::LaunchOrder;
 use crate::profile::{Profile, TokenBucket};
 
-/// What launches use of EC2's bucket of CreateTags, which holds 100 tokens and gets ten a second (Amazon EC2
-/// Developer Guide, "Request throttling for the Amazon EC2 API"). Half of a full bucket serves those that are
-/// tagged before they know of others. Two tokens a second serve the tags of verdicts and of the VPC CNI.
-const CREATE_TAGS: TokenBucket = TokenBucket {
-    capacity: 50,
-    refill_per_second: 8,
-};
+/// How many hundredths of what the bucket gets launches leave in it: for the tags of verdicts and of
+/// the VPC CNI, which make a call each for every node.
+const LEFT_HUNDREDTHS: u8 = 20;
 
 /// The longest wait to be tagged, in seconds: the hook is not extended meanwhile.
 const MAX_SECONDS: u32 = 600;
 
-/// How long until the launch at `me` may be tagged, in seconds. `others` are the launches in flight, in
-/// any order, before or after it. `now` is in seconds since the epoch.
+/// How long until the launch at `me` may be tagged, in seconds. `others` are the launches in flight,
+/// in any order, before or after it. `now` is in seconds since the epoch.
 #[must_use]
 pub fn seconds_until_tag_turn(
     profile: &Profile,
@@ -45,14 +41,20 @@ pub fn seconds_until_tag_turn(
 }
 
 /// What a launch takes of the bucket: a call for the instance, and one more each if its volumes or
-/// interfaces get tags that the instance does not.
+/// interfaces get tags that the instance does not. Half of a full bucket is for those that are tagged
+/// before they know of others.
 pub(super) fn demand(profile: &Profile) -> Demand {
     let rules = profile.tag_rules();
+    let bucket = profile.request_rates.create_tags;
     Demand {
-        bucket: CREATE_TAGS,
+        bucket: TokenBucket {
+            capacity: bucket.capacity / 2,
+            ..bucket
+        },
         calls: 1
             + usize::from(!rules.volumes.is_empty())
             + usize::from(!rules.interfaces.is_empty()),
+        left_hundredths: LEFT_HUNDREDTHS,
     }
 }
 
@@ -81,6 +83,18 @@ mod tests {
         profile.volume_tags = [("Team".to_owned(), "core".to_owned())].into();
         assert_eq!(wait_behind(&profile, 14), 0);
         assert_eq!(wait_behind(&profile, 18), 1);
+    }
+
+    #[test]
+    fn launches_are_tagged_at_the_rate_of_the_account() {
+        let mut profile = four_slots();
+        profile.request_rates.create_tags = TokenBucket {
+            capacity: 200,
+            refill_per_second: 20,
+        };
+        for (ahead, wanted) in [(59, 0), (60, 1), (74, 1), (75, 2), (499, 28)] {
+            assert_eq!(wait_behind(&profile, ahead), wanted, "{ahead}");
+        }
     }
 
     #[test]

@@ -137,9 +137,9 @@ mod tests {
     fn later_launches_come_at_the_rate_of_the_narrowest_bucket() {
         // Attaches begin five seconds later, when the instances run.
         assert_eq!(wait_behind(7), 1 + 5);
-        assert_eq!(wait_behind(46), 32 + 5);
-        // 494 times four calls at five a second are 395.2 s.
-        assert_eq!(wait_behind(500), 396 + 5);
+        assert_eq!(wait_behind(46), 33 + 5);
+        // 494 times four calls at 4.9 a second are 403.3 s, and each interval is rounded up.
+        assert_eq!(wait_behind(500), 404 + 5);
     }
 
     #[test]
@@ -160,21 +160,23 @@ mod tests {
         (bucket.capacity, bucket.refill_per_second) = (400, 20);
         // Creates and attributes are the narrowest now: four of each, of buckets of 100 tokens.
         let wait = seconds_until_turn(&profile, &me(NOW), &launches(46, NOW, false), NOW);
-        assert_eq!(wait, (32_u32 * 4).div_ceil(5));
+        assert_eq!(wait, (32_u32 * 817).div_ceil(1000));
     }
 
     #[test]
     fn turn_is_the_same_whenever_it_is_computed() {
         for all in [50, 200, 2000] {
             let turn = i64::from(wait_behind(all)) + NOW;
-            let first_turn = turn - i64::try_from(all * 4 / 5).unwrap();
+            // The interval, in milliseconds.
+            let interval = 817;
+            let first_turn = turn - i64::try_from(all).unwrap() * interval / 1000;
             for passed in [1, 10, 30, 60, 120, 300] {
                 let now = NOW + passed;
                 if now > turn {
                     continue;
                 }
                 // Those whose turn was 15 s ago are wired, and are seen to be.
-                let wired = (now - first_turn - 15).max(0) * 5 / 4;
+                let wired = (now - first_turn - 15).max(0) * 1000 / interval;
                 let wired = usize::try_from(wired).unwrap();
                 let mut seen = launches(wired, NOW, true);
                 seen.extend(launches(all - wired, NOW, false));

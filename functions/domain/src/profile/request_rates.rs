@@ -31,6 +31,8 @@ pub struct RequestRates {
     pub attach_network_interface: TokenBucket,
     /// The bucket of ModifyNetworkInterfaceAttribute; by default 100, and 5 more each second.
     pub modify_network_interface_attribute: TokenBucket,
+    /// The bucket of CreateTags; by default 100, and 10 more each second.
+    pub create_tags: TokenBucket,
     /// How many interfaces the Amazon VPC CNI adds to a node when it starts; 0 on nodes without it.
     /// They take calls of the same buckets, so launches leave those to them.
     #[schemars(range(max = MAX_VPC_CNI_INTERFACES))]
@@ -39,14 +41,15 @@ pub struct RequestRates {
 
 impl Default for RequestRates {
     fn default() -> Self {
-        let bucket = |capacity| TokenBucket {
+        let bucket = |capacity, refill_per_second| TokenBucket {
             capacity,
-            refill_per_second: 5,
+            refill_per_second,
         };
         Self {
-            create_network_interface: bucket(100),
-            attach_network_interface: bucket(50),
-            modify_network_interface_attribute: bucket(100),
+            create_network_interface: bucket(100, 5),
+            attach_network_interface: bucket(50, 5),
+            modify_network_interface_attribute: bucket(100, 5),
+            create_tags: bucket(100, 10),
             // The default of its WARM_ENI_TARGET.
             vpc_cni_interfaces: 1,
         }
@@ -55,7 +58,7 @@ impl Default for RequestRates {
 
 impl RequestRates {
     /// Each bucket, by its field in a profile.
-    pub(super) fn by_field(&self) -> [(&'static str, TokenBucket); 3] {
+    pub(super) fn by_field(&self) -> [(&'static str, TokenBucket); 4] {
         [
             ("createNetworkInterface", self.create_network_interface),
             ("attachNetworkInterface", self.attach_network_interface),
@@ -63,6 +66,7 @@ impl RequestRates {
                 "modifyNetworkInterfaceAttribute",
                 self.modify_network_interface_attribute,
             ),
+            ("createTags", self.create_tags),
         ]
     }
 }

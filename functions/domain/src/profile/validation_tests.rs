@@ -325,6 +325,7 @@ fn token_bucket_of_nothing_is_refused() {
         "createNetworkInterface",
         "attachNetworkInterface",
         "modifyNetworkInterfaceAttribute",
+        "createTags",
     ] {
         for (capacity, refill, field) in [(0, 5, "capacity"), (5, 0, "refillPerSecond")] {
             let tokens = json!({"capacity": capacity, "refillPerSecond": refill});

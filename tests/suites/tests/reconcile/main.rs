@@ -115,7 +115,7 @@ async fn executions(run: &Run) -> Result<Vec<(String, String, String)>> {
     let answer = json_call(
         &run.local,
         "AWSStepFunctions.ListExecutions",
-        &json!({"stateMachineArn": MACHINE_ARN}),
+        &json!({"stateMachineArn": MACHINE_ARN, "maxResults": 1000}),
     )
     .await?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
