@@ -44,6 +44,7 @@ const READS_OF_ALL_RESOURCES: ReadonlySet<string> = new Set([
   'cloudwatch:GetMetricData',
   'ec2:DescribeInstances',
   'ec2:DescribeInstanceTypes',
+  'ec2:DescribeLaunchTemplateVersions',
   'ec2:DescribeNetworkInterfaces',
   'ec2:DescribeSecurityGroups',
   'ec2:DescribeSubnets',

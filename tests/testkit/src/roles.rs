@@ -176,6 +176,12 @@ pub fn of_rule_for(state_machine_arn: &str) -> Option<String> {
     starters.get(name).or(starters.get("launch-node")).cloned()
 }
 
+/// The ARN of a role with a policy for people: `look`, `operate` or `repair`.
+#[must_use]
+pub fn of_person(policy: &str) -> Option<String> {
+    person(fixture().ok()?, policy).cloned()
+}
+
 /// The name of the rule that may invoke `reconcile`, by a part of it: `Schedule` or `Ended`.
 #[must_use]
 pub fn rule_of_reconcile(part: &str) -> Option<String> {
@@ -251,6 +257,12 @@ fn name_each(document: &mut Value, placeholder: &str, ids: &[&str]) {
             *resource = Value::Array(named);
         }
     }
+}
+
+/// The ARN of the role with a policy for people, among these roles.
+pub(crate) fn person<'a>(roles: &'a TemplateRoles, policy: &str) -> Option<&'a String> {
+    let mut people = roles.unattached.iter();
+    people.find_map(|(id, role)| id.to_lowercase().contains(policy).then_some(role))
 }
 
 /// Gives the roles of a scene to the fake AWS. From now on, the calls of functions, state machines

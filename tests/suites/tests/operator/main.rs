@@ -25,8 +25,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::Settings;
+use hookline_local::iam::credentials_of;
 use hookline_testkit::deployment::{self, Tools};
 use hookline_testkit::json_api::json_call;
+use hookline_testkit::roles;
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
 use hookline_testkit::wait::wait_for;
@@ -61,15 +63,36 @@ async fn stage_with(size: &Size) -> Result<Stage> {
     Ok(stage)
 }
 
-/// Runs a program with the operator's environment. Returns its output, if it succeeds.
-async fn operate(stage: &Stage, program: Command) -> Result<String> {
-    let (code, text, errors) = operate_to_end(stage, program).await?;
+/// The policy for people that a command needs (docs/iam.md, "Policies for people"); `None` for what
+/// takes more rights than these policies give: `check`, and the AWS CLI.
+fn policy_of(line: &str) -> Option<&'static str> {
+    let mut words = line.split_whitespace();
+    if words.next() != Some("hookline") {
+        return None;
+    }
+    match words.next()? {
+        "status" | "explain" | "timeline" | "plan" => Some("look"),
+        "release" | "reconcile" => Some("repair"),
+        "replay" if words.any(|word| word == "--replace") => Some("repair"),
+        "replay" | "adopt" | "pause" | "resume" => Some("operate"),
+        _ => None,
+    }
+}
+
+/// Runs a program with the operator's environment, and the rights that the command line needs.
+/// Returns its output, if it succeeds.
+async fn operate(stage: &Stage, program: Command, line: &str) -> Result<String> {
+    let (code, text, errors) = operate_to_end(stage, program, line).await?;
     ensure!(code == 0, "exit code {code}: {errors}{text}");
     Ok(text)
 }
 
 /// The same, whatever its exit code is; with what it wrote to stderr.
-async fn operate_to_end(stage: &Stage, mut program: Command) -> Result<(i32, String, String)> {
+async fn operate_to_end(
+    stage: &Stage,
+    mut program: Command,
+    line: &str,
+) -> Result<(i32, String, String)> {
     let tools = Tools::from_environment()?;
     let python = tools.python.parent().context("no folder of Python")?;
     let path = format!(
@@ -86,7 +109,7 @@ async fn operate_to_end(stage: &Stage, mut program: Command) -> Result<(i32, Str
         .unwrap_or_default();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{port}"));
     std::fs::create_dir_all(&folder)?;
-    let output = program
+    program
         .current_dir(folder)
         .env_clear()
         .env("PATH", path)
@@ -96,10 +119,15 @@ async fn operate_to_end(stage: &Stage, mut program: Command) -> Result<(i32, Str
         .env("AWS_REGION", "us-west-2")
         .env("AWS_DEFAULT_REGION", "us-west-2")
         .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .output()
-        .await
-        .context("starting a program")?;
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    if let Some(policy) = policy_of(line) {
+        let role = roles::of_person(policy).with_context(|| format!("no policy {policy}"))?;
+        let credentials = credentials_of(&role);
+        program
+            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id())
+            .env("AWS_SESSION_TOKEN", "test");
+    }
+    let output = program.output().await.context("starting a program")?;
     let text = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     let code = output.status.code();
@@ -116,18 +144,20 @@ async fn run_to_end(stage: &Stage, line: &str) -> Result<(i32, String)> {
 
 /// Runs `hookline`. Returns its exit code, its output, and what it wrote to stderr.
 async fn run_with_errors(stage: &Stage, line: &str) -> Result<(i32, String, String)> {
-    let program = Tools::from_environment()?.functions.join("hookline");
-    let mut command = Command::new(program);
-    command.args(line.split(' '));
-    operate_to_end(stage, command).await
+    operate_to_end(stage, command(line)?, &format!("hookline {line}")).await
 }
 
 /// Runs `hookline`.
 async fn run(stage: &Stage, line: &str) -> Result<String> {
+    operate(stage, command(line)?, &format!("hookline {line}")).await
+}
+
+/// `hookline` with these arguments.
+fn command(line: &str) -> Result<Command> {
     let program = Tools::from_environment()?.functions.join("hookline");
     let mut command = Command::new(program);
     command.args(line.split(' '));
-    operate(stage, command).await
+    Ok(command)
 }
 
 /// Runs `hookline`, for its JSON.
@@ -163,7 +193,7 @@ async fn shell(stage: &Stage, line: &str) -> Result<String> {
 async fn shell_after(stage: &Stage, before: &str, line: &str) -> Result<String> {
     let mut command = Command::new("/bin/bash");
     command.args(["-euc", &format!("{before}\n{line}")]);
-    let text = operate(stage, command)
+    let text = operate(stage, command, line)
         .await
         .with_context(|| line.to_owned())?;
     session::keep(line, &text)?;

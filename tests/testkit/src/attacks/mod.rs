@@ -271,8 +271,7 @@ fn role_of(roles: &TemplateRoles, by: &str) -> Result<String> {
     } else if let Some((_, part)) = QUEUES.iter().find(|(of, _)| *of == by) {
         roles.queues.keys().find(|arn| arn.contains(part))
     } else if PEOPLE.contains(&by) {
-        let mut people = roles.unattached.iter();
-        people.find_map(|(id, role)| id.to_lowercase().contains(by).then_some(role))
+        roles::person(roles, by)
     } else {
         roles.functions.get(by).or(roles.state_machines.get(by))
     };

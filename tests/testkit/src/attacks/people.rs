@@ -64,6 +64,12 @@ fn looks(by: &'static str) -> Vec<Attempt> {
     calls.extend([
         call(
             by,
+            "reads the versions of a launch template",
+            "plan",
+            ec2("DescribeLaunchTemplateVersions", &[]),
+        ),
+        call(
+            by,
             "lists the state machines",
             "it finds the deployment",
             Call::States("ListStateMachines", json!({})),
