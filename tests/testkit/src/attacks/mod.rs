@@ -118,7 +118,10 @@ impl Outcomes {
     pub async fn of_traffic(traffic: Traffic) -> Result<Self> {
         let roles = roles::of_traffic(traffic)?;
         let things = traffic::Things::of(&roles, traffic);
-        let tables = [traffic::allowed(&things), traffic::denied(&things)];
+        let tables = [
+            traffic::allowed::calls(&things),
+            traffic::denied::attacks(&things),
+        ];
         Self::of_tables(&LocalAws::new(Settings::for_tests()), roles, tables).await
     }
 
