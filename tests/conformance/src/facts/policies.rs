@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 use hookline_local::iam::AuthorizationRequest;
 use hookline_testkit::attacks::{Outcome, Outcomes};
+use hookline_testkit::roles::Traffic;
 
 use super::fact;
 use crate::fact::{Expected, Fact, Observed};
@@ -32,27 +33,67 @@ pub(super) const FACTS: &[Fact] = &[
         Nothing,
         Expected::values(&[("allowed", "none")])
     ),
+    fact!(
+        iam_allows_each_call_of_the_traffic_stack,
+        "IAM allows each call that the traffic stack makes, by the policies of its roles.",
+        IAM_EVALUATION,
+        Nothing,
+        Expected::values(&[("denied", "none")])
+    ),
+    fact!(
+        iam_denies_each_attack_with_a_role_of_the_traffic_stack,
+        "IAM denies each call of the table of attacks with the roles of the traffic stack.",
+        IAM_EVALUATION,
+        Nothing,
+        Expected::values(&[("allowed", "none")])
+    ),
 ];
 
 async fn iam_allows_each_call_of_each_role(stage: &Stage) -> Result<Observed> {
-    let outcomes = Outcomes::of_all().await?;
-    decide(stage, &outcomes, &outcomes.allowed, "denied").await
+    calls_denied(stage, &[Outcomes::of_all().await?]).await
 }
 
 async fn iam_denies_each_attack_with_a_role(stage: &Stage) -> Result<Observed> {
-    let outcomes = Outcomes::of_all().await?;
-    decide(stage, &outcomes, &outcomes.denied, "allowed").await
+    attacks_allowed(stage, &[Outcomes::of_all().await?]).await
+}
+
+async fn iam_allows_each_call_of_the_traffic_stack(stage: &Stage) -> Result<Observed> {
+    calls_denied(stage, &of_traffic().await?).await
+}
+
+async fn iam_denies_each_attack_with_a_role_of_the_traffic_stack(
+    stage: &Stage,
+) -> Result<Observed> {
+    attacks_allowed(stage, &of_traffic().await?).await
+}
+
+/// With flow logs and a cluster of the stack's account, and with those of others.
+async fn of_traffic() -> Result<[Outcomes; 2]> {
+    Ok([
+        Outcomes::of_traffic(Traffic::Own).await?,
+        Outcomes::of_traffic(Traffic::OfOthers).await?,
+    ])
+}
+
+async fn calls_denied(stage: &Stage, all: &[Outcomes]) -> Result<Observed> {
+    let attempts = all.iter().map(|of| (of, of.allowed.as_slice()));
+    decide(stage, attempts, "denied").await
+}
+
+async fn attacks_allowed(stage: &Stage, all: &[Outcomes]) -> Result<Observed> {
+    let attempts = all.iter().map(|of| (of, of.denied.as_slice()));
+    decide(stage, attempts, "allowed").await
 }
 
 /// What is decided otherwise than it should be: `wrong`, and which attempts.
-async fn decide(
+async fn decide<'a>(
     stage: &Stage,
-    outcomes: &Outcomes,
-    attempts: &[Outcome],
+    attempts: impl Iterator<Item = (&'a Outcomes, &'a [Outcome])>,
     wrong: &str,
 ) -> Result<Observed> {
     let (mut otherwise, mut decisions) = (Vec::new(), 0_usize);
-    for outcome in attempts {
+    let attempts = attempts.flat_map(|(of, list)| list.iter().map(move |outcome| (of, outcome)));
+    for (outcomes, outcome) in attempts {
         // The simulator does not take a queue's policy for a service.
         let Some(policies) = outcomes.policies(outcome)? else {
             continue;
