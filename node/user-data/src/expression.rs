@@ -10,6 +10,8 @@ use std::fmt;
 
 use parse::{Node, Operator};
 
+use crate::show;
+
 /// What an expression may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variables {
@@ -56,10 +58,11 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(at) if at.is_empty() => f.write_str("it ends too early"),
-            Self::Syntax(at) => write!(f, "it cannot be read at {at:?}"),
+            Self::Syntax(at) => write!(f, "it cannot be read at {:?}", show::text(at)),
             Self::UnknownName(name) => write!(
                 f,
-                "it names {name}; default_enis, ips_per_eni and max_pods are known"
+                "it names {}; default_enis, ips_per_eni and max_pods are known",
+                show::text(name)
             ),
             Self::Types => f.write_str("it mixes numbers and true or false"),
             Self::NotANumber => f.write_str("its result is true or false"),
@@ -332,6 +335,20 @@ mod tests {
             let of_all = on_every_type.then_some(expected);
             assert_eq!(mistake(expression), of_all, "{expression}");
         }
+    }
+
+    #[test]
+    fn mistake_shows_the_beginning_of_a_text_without_control_characters() {
+        for expression in [
+            "x".repeat(1_900),
+            format!("max_pods ){}", "x".repeat(1_900)),
+        ] {
+            let shown = mistake(&expression).unwrap().to_string();
+            assert!(shown.contains("xxx"), "{shown}");
+            assert!(shown.chars().count() < 200, "{shown}");
+        }
+        let shown = mistake("max_pods \u{202e}\u{1b}x").unwrap().to_string();
+        assert_eq!(shown, "it cannot be read at \"x\"");
     }
 
     #[test]
