@@ -4,13 +4,11 @@ mod configuration;
 mod network;
 mod subject;
 
-use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::ProfileInput;
 use serde::Serialize;
 
 use crate::aws::Aws;
 use crate::discover;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::judge::check::{self, RoomOfZone};
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
@@ -70,7 +68,11 @@ pub(super) async fn run(
     }
     let aws = Aws::connect(settings).await?;
     if let (Some(network), Some(stack)) = (of_network, &stack) {
-        ids_of_network(&aws, &mut account, &network, stack).await?;
+        let file = file.as_deref().unwrap_or_default();
+        let found = ids_of_network(&aws, &mut account, &network, stack, file).await?;
+        if let Some(problems) = found {
+            return wrong(&problems, output);
+        }
     }
     match account.deployed {
         true => {
@@ -101,29 +103,30 @@ pub(super) async fn run(
     })
 }
 
-/// Gives the profiles the ids of their network, as far as its stack tells them.
+/// Gives the profiles the ids of their network, as far as its stack tells them. With these, a profile may break a rule.
 async fn ids_of_network(
     aws: &Aws,
     account: &mut Account,
     network: &OfNetwork,
     stack: &str,
-) -> Result<()> {
+    file: &str,
+) -> Result<Option<Problems>> {
     let name = network::stack_of(stack);
     let seen = survey::stack(aws, account, &name).await?;
     let completed = network.complete(&name, seen.as_ref());
     account.unknown_network = completed.unknown;
-    let profiles = completed.profiles.into_iter().map(|value| {
-        let profile = Profile::read(value.clone()).map_err(|error| Error::Internal {
-            doing: "reading a profile with the ids of its network",
-            detail: error.to_string(),
-        })?;
-        Ok(ProfileInput { value, profile })
-    });
-    account.profiles = profiles.collect::<Result<_>>()?;
-    Ok(())
+    Ok(
+        match subject::with_ids_of(&name, file, completed.profiles)? {
+            Ok(profiles) => {
+                account.profiles = profiles;
+                None
+            }
+            Err(problems) => Some(problems),
+        },
+    )
 }
 
-/// A file whose profiles break rules that need no account.
+/// A file whose profiles break rules: alone, or with the ids of their network.
 fn wrong(problems: &Problems, output: &Output) -> Result<Code> {
     output.report(problems)?;
     Ok(Code::ProblemsFound)

@@ -98,6 +98,8 @@ pub(crate) enum Kind {
     GateDiffers,
     /// A node takes more pods than it has addresses for.
     MaxPodsTooLarge,
+    /// nodeadm does not take the expression for the number of pods.
+    MaxPodsExpression,
     /// The Region may not have as many interfaces as the groups may grow to.
     QuotaSmall,
     /// Few functions may run at once.
@@ -257,7 +259,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 53] = [
+    const ALL: [Kind; 54] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -302,6 +304,7 @@ mod tests {
         Kind::GateMissing,
         Kind::GateDiffers,
         Kind::MaxPodsTooLarge,
+        Kind::MaxPodsExpression,
         Kind::QuotaSmall,
         Kind::ConcurrencySmall,
         Kind::FunctionMissing,
