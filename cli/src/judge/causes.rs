@@ -1,13 +1,11 @@
 //! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's and
 //! the functions' own texts come last: where nothing else says why.
 
-use hookline_domain::execution::{Plan, Step as PlanStep};
-
 use super::check::answers;
 use super::launches::{RETIRED, when_started};
 use super::replay::{self, Replay};
-use super::words::{ago, count, duration, list};
-use super::{Finding, Kind, ended, hooks, network, rules, wired};
+use super::words::{count, duration, list};
+use super::{Finding, Kind, ended, hooks, network, rules, waits, wired};
 use crate::observed::case::Case;
 use crate::observed::execution::{Execution, message};
 
@@ -38,7 +36,7 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     found.extend(ignored(case));
     found.extend(wired::without_tags(case));
     found.extend(wired::changed(case));
-    found.extend(waits_for_turn(case));
+    found.extend(waits::finding(case));
     found.extend(lacks_interfaces(case));
     found.extend(failed(case, &found));
     found.extend(left(case));
@@ -261,40 +259,6 @@ fn ignored(case: &Case) -> Option<Finding> {
         &case.instance,
         "ABANDON",
     )))
-}
-
-/// A launch whose execution waits: for what, by its newest plan.
-fn waits_for_turn(case: &Case) -> Option<Finding> {
-    if !case.execution()?.is_running() {
-        return None;
-    }
-    let mut events = case.history.iter().rev();
-    let entered = events.find(|event| event.entered().is_some())?;
-    let state = entered.entered()?;
-    let plan = newest_plan(case);
-    let since = ago(entered.at / 1_000, case.now);
-    let (PlanStep::Wait { .. }, "WaitForTurn") = (&plan.as_ref()?.step, state) else {
-        return None;
-    };
-    let ahead = plan.map_or(0, |plan| plan.ahead);
-    Some(
-        Finding::new(
-            Kind::WaitsForTurn,
-            format!(
-                "The execution has been waiting in WaitForTurn since {since}; {} before it.",
-                count(ahead, "launch is", "launches are")
-            ),
-        )
-        .say("Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is extended when it has to be."),
-    )
-}
-
-/// The newest plan in the execution's data.
-fn newest_plan(case: &Case) -> Option<Plan> {
-    let mut events = case.history.iter().rev();
-    let planned = events.find(|event| event.left() == Some("PlanInterfaces"))?;
-    let data: serde_json::Value = serde_json::from_str(planned.output.as_deref()?).ok()?;
-    serde_json::from_value(data.get("plan")?.clone()).ok()
 }
 
 /// A node that is in service without all its interfaces.

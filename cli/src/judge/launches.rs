@@ -8,7 +8,7 @@ use hookline_domain::reconcile::{Limits, Member, Waiting, overdue};
 use hookline_domain::time::rfc3339;
 
 use super::words::{ago, count, duration, list};
-use super::{Finding, Kind, interfaces};
+use super::{Finding, Kind, interfaces, tagging};
 use crate::observed::execution::{Execution, message};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, LAUNCH};
@@ -270,10 +270,25 @@ pub(crate) fn waiting_without_execution(fleet: &Fleet, group: &Group) -> Vec<Ins
         !in_progress.contains(*instance)
             && match all_known {
                 true => waited >= EVENT_SECONDS,
-                false => waited >= TAG_SECONDS && !seen.instance.is_marked(),
+                false => {
+                    waited >= TAG_SECONDS
+                        && !seen.instance.is_marked()
+                        && had_turn(fleet, group, instance)
+                }
             }
     };
     group.waiting().filter(lacks).cloned().collect()
+}
+
+/// Whether a launch that is not tagged had its turn to be tagged [`TAG_SECONDS`] ago. In a large scale-out, the last wait for
+/// minutes.
+fn had_turn(fleet: &Fleet, group: &Group, instance: &InstanceId) -> bool {
+    let Some(member) = group.launching().find(|it| it.instance == *instance) else {
+        return true;
+    };
+    let at = fleet.now - TAG_SECONDS;
+    let mut profiles = fleet.profiles_of(group).map(|input| &input.profile);
+    !profiles.any(|profile| tagging::wait(fleet, profile, member, at).is_some())
 }
 
 /// When reconcile starts a lost launch, by its limits and its schedule.
