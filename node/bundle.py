@@ -33,10 +33,12 @@ CONTENT = ("install.sh", "program", "systemd")
 #: What only a node with a rolling update has.
 OF_SIGNAL = ("program/hookline-signal", "systemd/hookline-signal.service")
 
-#: Characters in a line. Mail programs and MIME parsers take lines of up to 998, and each end of a line is a byte.
+#: Characters in a line. Mail programs and MIME parsers take lines of up to 998, and each end of a
+#: line is a byte.
 WIDTH = 980
 
-#: An order that is packed well, which a search found; any other is right, too. What is not named comes last.
+#: An order that is packed well, which a search found; any other is right, too. What is not named
+#: comes last.
 _ORDER = (
     "settings.jq", "cni.jq", "addresses.jq", "assign.jq", "network-file.jq", "hookline-signal", "imds.sh", "common.sh", "hookline-gate", "cni.sh",
     "networkd.sh", "links.sh", "hookline-interfaces", "nodeadm.sh", "install.sh", "hookline-signal.service", "hookline-interfaces.timer",
@@ -53,7 +55,8 @@ _BASE = _LAST - _FIRST + 1
 #: Every bundle is a multiple of it. cdk/lib/nodegroup/amazon-linux-2023.ts has both numbers, too.
 _CHECK, _CHECK_BITS = 3**20, 32
 
-#: What a template that user data is pasted into takes for its own. White space between digits means nothing.
+#: What a template that user data is pasted into takes for its own. White space between digits means
+#: nothing.
 _OF_TEMPLATES = re.compile(r"(?<=[$%])(?=\{)")
 
 _SMALLEST = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0, "nice_len": 64}]

@@ -1,4 +1,5 @@
-//! Judgement: what is wrong, by what was observed. Pure functions, without calls and without a clock.
+//! Judgement: what is wrong, by what was observed. Pure functions, without calls and without a
+//! clock.
 
 pub(crate) mod causes;
 pub(crate) mod check;

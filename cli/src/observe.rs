@@ -25,8 +25,8 @@ use crate::observed::network::{SeenInstance, SeenInterface, created_for};
 
 pub(crate) use throttled::throttled;
 
-/// The most calls of a look at a deployment with few groups. With that for throttled calls, `status`
-/// makes 20.
+/// The most calls of a look at a deployment with few groups. With that for throttled calls,
+/// `status` makes 20.
 const MAX_CALLS: usize = 19;
 /// The least executions that are described, so that there is a reason for a failure.
 const MIN_DESCRIBED: usize = 2;
@@ -60,8 +60,8 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
     fleet_with_activities(aws, deployment, Pages::WithinCalls).await
 }
 
-/// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are under
-/// way.
+/// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are
+/// under way.
 ///
 /// # Errors
 /// Returns why a call failed.
@@ -251,8 +251,8 @@ pub(crate) async fn instances_of(
     }
 }
 
-/// The instances that carry a tag. Of a selector of several, EC2 finds those with the first, and the
-/// selector decides about the others.
+/// The instances that carry a tag. Of a selector of several, EC2 finds those with the first, and
+/// the selector decides about the others.
 async fn carrying(aws: &Aws, tag: &TagSelector) -> Result<Vec<SeenInstance>, aws::Error> {
     match &tag.value {
         Some(value) => {
@@ -357,8 +357,9 @@ async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Hooks>> {
     Ok(hooks)
 }
 
-/// The newest activities of these groups, or of all, newest first, in at most so many pages; and whether
-/// they reach back for an hour. What one group does not need of its share is left to the next.
+/// The newest activities of these groups, or of all, newest first, in at most so many pages; and
+/// whether they reach back for an hour. What one group does not need of its share is left to the
+/// next.
 async fn activities(
     aws: &Aws,
     groups: &[Option<&str>],

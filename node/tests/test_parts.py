@@ -195,7 +195,8 @@ class AnAssignment(unittest.TestCase):
 
     def test_is_not_certain_in_a_subnet_of_two_networks(self):
         free = {"network": "free", "subnetIds": ["subnet-0a"]}
-        # Its number reads 0: it is the interface of signaling, and it looks like that of the other network.
+        # Its number reads 0: it is the interface of signaling, and it looks like that of the other
+        # network.
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 0, None)), ({"free": (0, False)}, ["signaling"]))
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 1, None), ("subnet-0a", 0, None)),
                          ({"signaling": (0, False), "free": (1, False)}, []))

@@ -31,7 +31,8 @@ NODEADM = "/etc/eks/nodeadm.d/50-hookline.yaml"
 OF_AMAZON_LINUX = sorted(EXAMPLES.glob("al2023-*.txt"))
 MANAGED = "al2023-managed.txt"
 
-#: What EKS adds to the user data of a managed node group without an AMI of its own, as reports show it (amazon-eks-ami#1988, eksctl#8037).
+#: What EKS adds to the user data of a managed node group without an AMI of its own, as reports show
+#: it (amazon-eks-ami#1988, eksctl#8037).
 ADDED_BY_EKS = """--{boundary}
 Content-Type: application/node.eks.aws
 

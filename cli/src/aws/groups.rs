@@ -139,8 +139,8 @@ impl Aws {
         Ok(())
     }
 
-    /// Notes on a group that its launches count anew from `now`, in seconds since the epoch: those before
-    /// make no launch loop (CreateOrUpdateTags).
+    /// Notes on a group that its launches count anew from `now`, in seconds since the epoch: those
+    /// before make no launch loop (CreateOrUpdateTags).
     ///
     /// # Errors
     /// Returns why the call failed.
@@ -161,8 +161,8 @@ impl Aws {
     }
 
     /// The activities of a group, or of all groups of the Region: those that go on, then the newest
-    /// that have ended, at least back to those that began at `since`, in seconds since the epoch. At
-    /// most so many pages of a hundred are read; and whether that was enough.
+    /// that have ended, at least back to those that began at `since`, in seconds since the epoch.
+    /// At most so many pages of a hundred are read; and whether that was enough.
     ///
     /// # Errors
     /// Returns why a call failed.

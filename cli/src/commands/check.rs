@@ -103,7 +103,8 @@ pub(super) async fn run(
     })
 }
 
-/// Gives the profiles the ids of their network, as far as its stack tells them. With these, a profile may break a rule.
+/// Gives the profiles the ids of their network, as far as its stack tells them. With these, a
+/// profile may break a rule.
 async fn ids_of_network(
     aws: &Aws,
     account: &mut Account,

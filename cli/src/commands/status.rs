@@ -31,8 +31,8 @@ struct Status {
     region: String,
     reconcile: Option<Rounds>,
     groups: Vec<Row>,
-    /// Whether all launches of the last hour were looked at; with `false`, only the newest ones, and those
-    /// that go on.
+    /// Whether all launches of the last hour were looked at; with `false`, only the newest ones,
+    /// and those that go on.
     all_launches: bool,
     trouble: Vec<Finding>,
     leaked_interfaces: Vec<Leaked>,
@@ -82,7 +82,8 @@ struct HookOfRow {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LastLaunch {
-    /// `IN SERVICE`, `NO INSTANCE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
+    /// `IN SERVICE`, `NO INSTANCE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its
+    /// instance.
     result: &'static str,
     /// In seconds since the epoch.
     at: i64,

@@ -1,5 +1,5 @@
-//! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's and
-//! the functions' own texts come last: where nothing else says why.
+//! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's
+//! and the functions' own texts come last: where nothing else says why.
 
 use super::check::answers;
 use super::launches::{RETIRED, when_started};
@@ -90,8 +90,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         }
     };
     if !case.waits() {
-        // A node may have been launched before the profile was there; that it lacks interfaces is told, and
-        // how a launch ended too.
+        // A node may have been launched before the profile was there; that it lacks interfaces is
+        // told, and how a launch ended too.
         return by_rules;
     }
     let since = case.seen.as_ref().map_or_else(String::new, |seen| {
@@ -298,8 +298,8 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     )
 }
 
-/// The finding with each interface of these networks that was created for the instance and is on another
-/// one, and the command that detaches it there.
+/// The finding with each interface of these networks that was created for the instance and is on
+/// another one, and the command that detaches it there.
 fn with_those_on_others(finding: Finding, case: &Case, networks: &[&str]) -> Finding {
     let others = wired::on_others(case, networks).into_iter();
     others.fold(finding, |finding, (words, attachment)| {
@@ -350,7 +350,8 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
         .shown_by(cause.as_str());
     let told = finding.evidence.len();
     let finding = with_those_on_others(finding, case, &missing);
-    // Of an interface that is on another instance, the function says only that it is not as it should be.
+    // Of an interface that is on another instance, the function says only that it is not as it
+    // should be.
     let finding = match finding.evidence.len() > told {
         true => finding,
         false => finding.shown_by(unseen(error, &cause, found)),
@@ -378,7 +379,8 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
     )
 }
 
-/// What EC2 answers when the Region may have no more interfaces (Amazon EC2 API Reference, "Error codes").
+/// What EC2 answers when the Region may have no more interfaces (Amazon EC2 API Reference, "Error
+/// codes").
 const LIMIT_EXCEEDED: &str = "NetworkInterfaceLimitExceeded";
 
 /// Why nothing that was observed explains an error.

@@ -333,7 +333,8 @@ fn lost_launch_that_the_hook_ended_is_told_with_its_rule() {
     case.deployment.rules[0].enabled = false;
     assert_eq!(kinds(&case), [Kind::HookUnsafe, Kind::RuleDisabled]);
     assert!(remedy(&case).contains("told below"));
-    // The group's hook is right, and the execution was slow: it found the instance ended, ten seconds after that.
+    // The group's hook is right, and the execution was slow: it found the instance ended, ten
+    // seconds after that.
     let mut slow = case.with_execution("FAILED", Some("Hookline.LaunchGone"), "ReleaseInterfaces");
     slow.seen.as_mut().unwrap().transition_reason =
         "User initiated (2026-01-02 03:03:45 GMT)".to_owned();

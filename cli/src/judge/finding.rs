@@ -33,8 +33,8 @@ pub(crate) enum Kind {
     GroupBraked,
     /// Auto Scaling cannot launch an instance.
     CannotLaunch,
-    /// Several launches were abandoned and replaced. Whether that is a launch loop, reconcile decides by
-    /// more than Auto Scaling's activities tell (`hookline_domain::reconcile::loops`).
+    /// Several launches were abandoned and replaced. Whether that is a launch loop, reconcile
+    /// decides by more than Auto Scaling's activities tell (`hookline_domain::reconcile::loops`).
     RepeatedFailures,
     /// A launch was abandoned.
     LaunchAbandoned,
@@ -44,7 +44,8 @@ pub(crate) enum Kind {
     ExecutionEnded,
     /// A launch waits, and its execution has succeeded: another hook holds it.
     OtherHook,
-    /// A launch waits, and its execution found that it is not for its profile: nobody completes the hook.
+    /// A launch waits, and its execution found that it is not for its profile: nobody completes the
+    /// hook.
     LaunchIgnored,
     /// An interface of a node has lost the tags by which Hookline knows it.
     TagsMissing,

@@ -12,14 +12,15 @@ use crate::judge::rules;
 use crate::observed::deployment::Deployment;
 use crate::observed::group::{Group, Hook};
 
-/// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds. A hook that gives none gets it
-/// (`DEFAULT_HEARTBEAT` of `cdk/lib/launch/hook-timeouts.ts`).
+/// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds. A hook that gives none
+/// gets it (`DEFAULT_HEARTBEAT` of `cdk/lib/launch/hook-timeouts.ts`).
 pub(crate) const RECOMMENDED: i64 = 1_800;
 /// The most timeouts that a text lists.
 const LISTED: usize = 3;
 
-/// What is wrong with the hooks of a group that these profiles cover, by what is `expected` of them. Without
-/// a deployment, nothing answers a hook. The launches of `wired` wait, and their executions have sent CONTINUE.
+/// What is wrong with the hooks of a group that these profiles cover, by what is `expected` of
+/// them. Without a deployment, nothing answers a hook. The launches of `wired` wait, and their
+/// executions have sent CONTINUE.
 pub(crate) fn findings(
     group: &Group,
     hooks: &[Hook],

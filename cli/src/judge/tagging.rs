@@ -1,4 +1,5 @@
-//! The turn of a launch to be tagged, where many begin at once: `TagNode` lets it wait in `WaitForTagTurn`.
+//! The turn of a launch to be tagged, where many begin at once: `TagNode` lets it wait in
+//! `WaitForTagTurn`.
 
 use hookline_domain::admission::seconds_until_tag_turn;
 use hookline_domain::instance::Instance;
@@ -8,9 +9,9 @@ use crate::observe::GROUP_TAG;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Member;
 
-/// How long it is at this time until a launch has its turn to be tagged, and how many launches that are not tagged come
-/// before it. `None` for one that has its tags, or has a turn that is over. A launch that passes a warm pool, or is adopted,
-/// has none.
+/// How long it is at this time until a launch has its turn to be tagged, and how many launches that
+/// are not tagged come before it. `None` for one that has its tags, or has a turn that is over. A
+/// launch that passes a warm pool, or is adopted, has none.
 pub(super) fn wait(
     fleet: &Fleet,
     profile: &Profile,

@@ -1,5 +1,5 @@
-//! A scale-out as people look at it: what each node did when, why one was abandoned, which addresses
-//! each was given, and how Hookline's calls stand to EC2's buckets.
+//! A scale-out as people look at it: what each node did when, why one was abandoned, which
+//! addresses each was given, and how Hookline's calls stand to EC2's buckets.
 
 mod bars;
 pub(crate) mod calls;

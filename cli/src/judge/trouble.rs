@@ -24,7 +24,8 @@ pub(crate) fn leaked(fleet: &Fleet) -> Vec<Leaked> {
     interfaces::leaked(fleet, &in_progress)
 }
 
-/// All that is wrong, with these interfaces that no launch needs: with the deployment, then with each group, then what is left behind.
+/// All that is wrong, with these interfaces that no launch needs: with the deployment, then with
+/// each group, then what is left behind.
 pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     let deployment = &fleet.deployment;
     let mut found = rules::unreadable(deployment);
@@ -83,8 +84,8 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     found
 }
 
-/// The launches that wait although their execution has sent CONTINUE, as their tags say. An instance out of
-/// a warm pool may have the tag of its launch into the pool.
+/// The launches that wait although their execution has sent CONTINUE, as their tags say. An
+/// instance out of a warm pool may have the tag of its launch into the pool.
 fn wired<'a>(fleet: &Fleet, group: &'a Group) -> Vec<&'a InstanceId> {
     let has_sent = |instance: &&InstanceId| {
         let seen = fleet.instances.get(*instance);
@@ -95,7 +96,8 @@ fn wired<'a>(fleet: &Fleet, group: &'a Group) -> Vec<&'a InstanceId> {
     waiting.filter(has_sent).collect()
 }
 
-/// Groups that a profile or a rule names and that do not exist, and profiles whose tags no group gives.
+/// Groups that a profile or a rule names and that do not exist, and profiles whose tags no group
+/// gives.
 fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
     let named = fleet.deployment.active_groups().into_iter();
     let missing = named.filter(|name| !fleet.groups.iter().any(|group| group.name == *name));

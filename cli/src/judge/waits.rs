@@ -6,8 +6,8 @@ use super::words::{ago, duration};
 use super::{Finding, Kind, story};
 use crate::observed::case::Case;
 
-/// The states between two waits of a launch for its turn to be tagged, and to get interfaces: it goes through them to look
-/// again.
+/// The states between two waits of a launch for its turn to be tagged, and to get interfaces: it
+/// goes through them to look again.
 const TAG_WAITS: [&str; 3] = ["WaitForTagTurn", "TagNode", "WhatDoesTheLaunchNeed"];
 const WAITS: [&str; 6] = [
     "WaitForTurn",
@@ -73,7 +73,8 @@ fn waited_seconds(case: &Case) -> Option<i64> {
     data.get("waitSeconds")?.as_i64()
 }
 
-/// Since when the execution has been in these states, the first of which is the wait, in seconds since the epoch.
+/// Since when the execution has been in these states, the first of which is the wait, in seconds
+/// since the epoch.
 fn waits_since(case: &Case, states: &[&str]) -> Option<i64> {
     let entries = case.history.iter().rev();
     let entries = entries.filter_map(|event| Some((event.entered()?, event.at)));

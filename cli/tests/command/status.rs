@@ -1,5 +1,5 @@
-//! `hookline status`, against the fake AWS. Executions run in this process and do nothing: the suite
-//! `operator` has launches with the real state machine.
+//! `hookline status`, against the fake AWS. Executions run in this process and do nothing: the
+//! suite `operator` has launches with the real state machine.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,9 @@
-//! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance type (awslabs/amazon-eks-ami,
-//! `nodeadm/internal/kubelet/eni_max_pods.go`).
+//! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance
+//! type (awslabs/amazon-eks-ami, `nodeadm/internal/kubelet/eni_max_pods.go`).
 //!
-//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked before anything is computed, also in
-//! a branch that is not taken. What else CEL has, as functions and fractions, is told apart from a mistake.
+//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked
+//! before anything is computed, also in a branch that is not taken. What else CEL has, as functions
+//! and fractions, is told apart from a mistake.
 
 mod parse;
 
@@ -26,7 +27,8 @@ pub struct Variables {
 pub enum Pods {
     /// What the expression says.
     Computed(u32),
-    /// What the instance type has by itself: nodeadm does not take the expression, and says so in its log only.
+    /// What the instance type has by itself: nodeadm does not take the expression, and says so in
+    /// its log only.
     Standard {
         /// What nodeadm takes.
         pods: u32,
@@ -156,8 +158,8 @@ fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
     }
 }
 
-/// Names that nodeadm has since August 2026 (awslabs/amazon-eks-ami, pull request 2777). Which of them a
-/// node's image knows, its user data does not tell.
+/// Names that nodeadm has since August 2026 (awslabs/amazon-eks-ami, pull request 2777). Which of
+/// them a node's image knows, its user data does not tell.
 fn is_of_newer(name: &str) -> bool {
     matches!(name, "vcpus" | "memory_mib" | "physical_memory_mib")
 }
@@ -248,7 +250,8 @@ fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
                 };
                 Ok(Value::Truth(how.holds(order)))
             }
-            // One side decides, even if the other has no result (CEL's language definition, "Logical operators").
+            // One side decides, even if the other has no result (CEL's language definition,
+            // "Logical operators").
             Operator::And | Operator::Or => {
                 let deciding = *operator == Operator::Or;
                 let (left, right) = (truth(left), truth(right));

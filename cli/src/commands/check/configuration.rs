@@ -1,5 +1,5 @@
-//! The CDK app's configuration: held against the app's schema, and read as far as `check` needs it. `cdk synth`
-//! checks what no schema can express.
+//! The CDK app's configuration: held against the app's schema, and read as far as `check` needs it.
+//! `cdk synth` checks what no schema can express.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

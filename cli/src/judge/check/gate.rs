@@ -1,4 +1,5 @@
-//! The gate in the user data of launch templates: what of it does not fit a profile, or the file that replaces it.
+//! The gate in the user data of launch templates: what of it does not fit a profile, or the file
+//! that replaces it.
 
 use std::collections::BTreeMap;
 
@@ -54,8 +55,9 @@ pub(super) fn findings(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Fin
         .collect()
 }
 
-/// In which order a change holds no node back, in each direction: what is seen between two changes does not tell which of
-/// them is meant (docs/node.md, "Changing a profile and its launch template").
+/// In which order a change holds no node back, in each direction: what is seen between two changes
+/// does not tell which of them is meant (docs/node.md, "Changing a profile and its launch
+/// template").
 fn safe_order(code: &str) -> Option<&'static str> {
     Some(match code {
         "gate-waits-forever" => {
@@ -123,8 +125,8 @@ fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<S
     found
 }
 
-/// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,
-/// all that does not fit until then.
+/// The networks that a gate does not wait for. Where a deployment of the file makes the launch
+/// template anew, all that does not fit until then.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     let mut notes = Vec::new();
     for input in &account.profiles {

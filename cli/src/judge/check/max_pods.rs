@@ -39,7 +39,8 @@ struct TooMany<'a> {
 }
 
 impl Launched<'_> {
-    /// An expression that nodeadm does not take, and numbers of pods beyond the addresses of the VPC CNI.
+    /// An expression that nodeadm does not take, and numbers of pods beyond the addresses of the
+    /// VPC CNI.
     pub(super) fn findings(&self, max_pods: &MaxPods) -> Vec<Finding> {
         let types = self.types();
         let refused = match max_pods {
@@ -119,7 +120,8 @@ impl Launched<'_> {
     }
 }
 
-/// An expression that nodeadm does not take on some of the types: it says so in the node's journal only.
+/// An expression that nodeadm does not take on some of the types: it says so in the node's journal
+/// only.
 fn refused(expression: &str, from: &str, types: &[&InstanceTypeLimits]) -> Option<Finding> {
     let on = |limits: &&InstanceTypeLimits| match expression::pods(expression, variables(limits)) {
         Pods::Standard { pods, why } => Some((limits.instance_type.clone(), pods, why)),

@@ -1,4 +1,5 @@
-//! Request rates of the account beside those that the profiles rest on. EC2's are not told by any call.
+//! Request rates of the account beside those that the profiles rest on. EC2's are not told by any
+//! call.
 
 use hookline_domain::admission::bound::{Calls, bound_seconds, least_seconds};
 
@@ -6,7 +7,8 @@ use super::parts::growth;
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
 
-/// Quotas that were asked for and that AWS did not tell. One that could not be asked for is a finding.
+/// Quotas that were asked for and that AWS did not tell. One that could not be asked for is a
+/// finding.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     let was_asked = |actions: &[&str]| {
         let mut could_not = account.could_not_look.iter();

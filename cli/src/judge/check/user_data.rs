@@ -55,7 +55,8 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     found
 }
 
-/// User data that is not read, numbers of pods that are not known, and networks that no gate waits for.
+/// User data that is not read, numbers of pods that are not known, and networks that no gate waits
+/// for.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     let templates = account.templates.iter();
     let user_data = templates
