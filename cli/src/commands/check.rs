@@ -2,13 +2,14 @@
 
 mod configuration;
 mod network;
+mod rates;
 mod subject;
 
 use serde::Serialize;
 
 use crate::aws::Aws;
 use crate::discover;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::judge::check::{self, RoomOfZone};
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
@@ -16,6 +17,7 @@ use crate::output::{BAD, GOOD, LABEL, Output, Page, Report};
 use crate::settings::{AwsSettings, Subject};
 use crate::survey;
 use network::OfNetwork;
+use rates::AssumedRates;
 use subject::{Problems, Read};
 
 /// What the check found.
@@ -34,6 +36,8 @@ struct Checked {
     room: Vec<RoomOfZone>,
     /// What could not be judged, without being wrong.
     notes: Vec<String>,
+    /// EC2's request rates, as the profiles assume them: no call tells those of an account.
+    assumed_rates: Vec<AssumedRates>,
     /// How many calls were made.
     calls: usize,
 }
@@ -47,7 +51,7 @@ pub(super) async fn run(
     let mut account = Account::default();
     let mut file = None;
     let mut stack = stack.map(str::to_owned);
-    let mut of_network = None;
+    let (mut of_network, mut region) = (None, None);
     match subject::read(subject)? {
         Read::Deployed => account.deployed = true,
         Read::Profiles(read) => {
@@ -58,6 +62,7 @@ pub(super) async fn run(
             if let Some(of) = read.configuration {
                 stack = stack.or(Some(of.stack));
                 account.of_configuration = of.account;
+                region = of.region;
                 account.to_be_on_nodes = of.on_nodes;
                 account.network_owners = Some(of.network_owners);
                 account.to_be_reserved = Some(of.reserved_concurrency);
@@ -67,6 +72,8 @@ pub(super) async fn run(
         Read::Wrong(problems) => return wrong(&problems, output),
     }
     let aws = Aws::connect(settings).await?;
+    let name = file.clone().unwrap_or_default();
+    refuse_elsewhere(&aws, name, account.of_configuration.as_ref(), region).await?;
     if let (Some(network), Some(stack)) = (of_network, &stack) {
         let file = file.as_deref().unwrap_or_default();
         let found = ids_of_network(&aws, &mut account, &network, stack, file).await?;
@@ -101,6 +108,31 @@ pub(super) async fn run(
         true => Code::Success,
         false => Code::ProblemsFound,
     })
+}
+
+/// Refuses a configuration for another account or Region than the calls go to: all of it would be missing there.
+async fn refuse_elsewhere(
+    aws: &Aws,
+    name: String,
+    account: Option<&String>,
+    region: Option<String>,
+) -> Result<()> {
+    if let Some(wanted) = region.filter(|it| it != aws.region()) {
+        let has = aws.region().to_owned();
+        return Err(Error::OtherRegion { name, wanted, has });
+    }
+    let Some(wanted) = account else {
+        return Ok(());
+    };
+    let has = aws.caller_identity().await?.account;
+    match *wanted == has {
+        true => Ok(()),
+        false => Err(Error::OtherAccount {
+            name,
+            wanted: wanted.clone(),
+            has,
+        }),
+    }
 }
 
 /// Gives the profiles the ids of their network, as far as its stack tells them. With these, a
@@ -154,6 +186,7 @@ impl Checked {
             findings: check::findings(account, &room),
             room,
             notes: check::notes(account),
+            assumed_rates: rates::assumed(&account.profiles),
             calls: aws.calls(),
         }
     }
@@ -182,15 +215,17 @@ impl Report for Checked {
             true => "not known".to_owned(),
             false => names(&self.groups),
         };
-        page.table(
-            LABEL,
-            &[
-                ("Checked", &what),
-                ("Deployment", &format!("{deployment} in {}", self.region)),
-                ("Profiles", &names(&self.profiles)),
-                ("Groups", &groups),
-            ],
-        );
+        let profiles = names(&self.profiles);
+        let deployment = format!("{deployment} in {}", self.region);
+        let rates = rates::words(&self.assumed_rates);
+        let mut rows = vec![
+            ("Checked", what.as_str()),
+            ("Deployment", &deployment),
+            ("Profiles", &profiles),
+            ("Groups", &groups),
+        ];
+        rows.extend(rates.as_deref().map(|rates| ("EC2 rates", rates)));
+        page.table(LABEL, &rows);
         page.blank();
         if !self.room.is_empty() {
             let rows: Vec<Vec<String>> = self.room.iter().map(cells).collect();
