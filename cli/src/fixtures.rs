@@ -109,6 +109,7 @@ pub(crate) fn fleet() -> Fleet {
             ..Group::default()
         }],
         hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
+        uncovered: Vec::new(),
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),

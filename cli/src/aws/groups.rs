@@ -61,6 +61,18 @@ impl Aws {
         Ok(found)
     }
 
+    /// The first hundred groups of the Region (DescribeAutoScalingGroups).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn first_groups(&self) -> Result<Vec<Group>, Error> {
+        let call = self.autoscaling.describe_auto_scaling_groups();
+        let answer = call.max_records(PAGE).send().await;
+        let page = self.answer("autoscaling:DescribeAutoScalingGroups", answer)?;
+        let groups = page.auto_scaling_groups.unwrap_or_default();
+        Ok(groups.into_iter().filter_map(group).collect())
+    }
+
     /// These instances, as Auto Scaling knows them in groups and in warm pools, each with its group
     /// (DescribeAutoScalingInstances). DescribeAutoScalingGroups lists none of a warm pool.
     ///

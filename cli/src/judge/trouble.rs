@@ -6,9 +6,11 @@ use hookline_domain::tags::own;
 
 use super::check::answers;
 use super::interfaces::{self, Leaked};
+use super::words::count;
 use super::{Finding, Kind, hooks, launches, rules};
+use crate::observed::deployment::Rule;
 use crate::observed::fleet::Fleet;
-use crate::observed::group::Group;
+use crate::observed::group::{Group, Hook};
 
 /// All that is wrong with a deployment.
 pub(crate) fn of(fleet: &Fleet) -> Vec<Finding> {
@@ -33,6 +35,7 @@ pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     for group in &fleet.groups {
         found.extend(of_group(fleet, group));
     }
+    found.extend(uncovered(fleet));
     found.extend(interfaces::interfaces_left(
         leaked,
         fleet.running_for_unknown(),
@@ -81,6 +84,40 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     ));
     found.extend(launches::findings(fleet, group));
     found.extend(interfaces::nodes_that_lack(fleet, group));
+    found
+}
+
+/// Groups that no profile covers, and whose launches wait at the hook of one: nobody answers them. Another
+/// hook may be somebody else's, and a group may be of another deployment.
+fn uncovered(fleet: &Fleet) -> Vec<Finding> {
+    let deployment = &fleet.deployment;
+    let is_ours = |group: &str, hook: &Hook| {
+        let mut active = deployment.active();
+        let starts_executions = |rule: &Rule| {
+            let mut targets = rule.targets.iter();
+            rule.enabled
+                && rule.lets_through(group, &hook.name)
+                && targets.any(|target| target.arn.contains(":stateMachine:"))
+        };
+        active.any(|input| input.profile.hook.name == hook.name)
+            && !deployment.elsewhere.iter().any(starts_executions)
+    };
+    let mut found = Vec::new();
+    for (group, hooks) in &fleet.uncovered {
+        if hooks.iter().any(|hook| is_ours(&group.name, hook)) {
+            let of_group = hooks::of_uncovered(deployment, &group.name, hooks).into_iter();
+            let waiting: Vec<&InstanceId> = group.waiting().collect();
+            found.extend(of_group.map(|finding| {
+                finding
+                    .of_group(&group.name)
+                    .shown_by(format!(
+                        "{} there now.",
+                        count(waiting.len(), "launch waits", "launches wait")
+                    ))
+                    .about(&waiting)
+            }));
+        }
+    }
     found
 }
 

@@ -101,13 +101,26 @@ impl Member {
             .unwrap_or(state)
             .starts_with("Pending")
     }
+
+    /// Whether it counts towards the group's desired capacity: one that leaves the group does not, nor
+    /// one on standby (Auto Scaling User Guide, "Temporarily remove instances from your Auto Scaling
+    /// group").
+    fn counts(&self) -> bool {
+        self.is_launching() || self.lifecycle_state == "InService"
+    }
+
+    /// Whether it is on standby, or goes there.
+    pub(crate) fn is_on_standby(&self) -> bool {
+        ["EnteringStandby", "Standby"].contains(&self.lifecycle_state.as_str())
+    }
 }
 
 impl Group {
     /// How many instances it lacks.
     pub(crate) fn missing(&self) -> usize {
         let desired = usize::try_from(self.desired).unwrap_or_default();
-        desired.saturating_sub(self.members.len())
+        let members = self.members.iter();
+        desired.saturating_sub(members.filter(|member| member.counts()).count())
     }
 
     /// The brake that holds: reconcile suspended the process Launch because of a launch loop.
