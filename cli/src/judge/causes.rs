@@ -38,6 +38,7 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     found.extend(wired::changed(case));
     found.extend(waits::finding(case));
     found.extend(lacks_interfaces(case));
+    found.extend(lacks_interfaces_on_standby(case));
     found.extend(failed(case, &found));
     found.extend(left(case));
     found
@@ -296,6 +297,36 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
                 "--no-should-decrement-desired-capacity",
             ]),
     )
+}
+
+/// A node on standby without all its interfaces: neither reconcile nor `adopt` looks at it until it is back.
+fn lacks_interfaces_on_standby(case: &Case) -> Option<Finding> {
+    let missing = case.networks_without_interface();
+    if case.lifecycle_state() != Some("Standby") || missing.is_empty() || case.runs() {
+        return None;
+    }
+    let finding = Finding::new(
+        Kind::NodeLacksInterfaces,
+        format!(
+            "{} is on standby and has no interface of {}.",
+            case.instance,
+            missing.join(", ")
+        ),
+    )
+    .of_group(case.group_name())
+    .shown_by("Neither reconcile nor adopt looks at an instance on standby.")
+    .say("Keep pods off the node (kubectl cordon), and put it back into service:")
+    .run([
+        "aws",
+        "autoscaling",
+        "exit-standby",
+        "--auto-scaling-group-name",
+        case.group_name(),
+        "--instance-ids",
+        case.instance.as_str(),
+    ]);
+    let finding = finding.say("Then adopt it:");
+    Some(finding.run(["hookline", "adopt", case.instance.as_str(), "--yes"]))
 }
 
 /// The finding with each interface of these networks that was created for the instance and is on
