@@ -42,7 +42,7 @@ const MAX_ACTIVITY_PAGES: usize = 10;
 /// The most of the newest instances that run beside a group that are looked up for its warm pool.
 const MAX_NEWEST_OF_POOLS: usize = 200;
 /// The most groups of no profile whose hooks are looked up.
-const MAX_UNCOVERED: usize = 3;
+pub(crate) const MAX_UNCOVERED: usize = 3;
 /// How far back an execution or a launch that failed still matters, in seconds.
 const RECENT: i64 = 3_600;
 

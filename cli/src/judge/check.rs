@@ -15,7 +15,7 @@ mod versions;
 
 use hookline_domain::profile::Selector;
 
-use super::trouble::no_group_with_tags;
+use super::trouble::{no_group_with_tags, uncovered};
 use super::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
@@ -35,6 +35,10 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
         );
     }
     found.extend(missing_groups(account));
+    if let Some(deployment) = &account.deployment {
+        let uncovered = uncovered(deployment, &account.uncovered).into_iter();
+        found.extend(uncovered.map(|finding| finding.at("the selectors of the profiles")));
+    }
     found.extend(answers::findings(account));
     for input in &account.profiles {
         found.extend(network::findings(account, &input.profile));

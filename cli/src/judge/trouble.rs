@@ -8,7 +8,7 @@ use super::check::answers;
 use super::interfaces::{self, Leaked};
 use super::words::count;
 use super::{Finding, Kind, hooks, launches, rules};
-use crate::observed::deployment::Rule;
+use crate::observed::deployment::{Deployment, Rule};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Group, Hook};
 
@@ -35,7 +35,7 @@ pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     for group in &fleet.groups {
         found.extend(of_group(fleet, group));
     }
-    found.extend(uncovered(fleet));
+    found.extend(uncovered(deployment, &fleet.uncovered));
     found.extend(interfaces::interfaces_left(
         leaked,
         fleet.running_for_unknown(),
@@ -89,8 +89,7 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
 
 /// Groups that no profile covers, and whose launches wait at the hook of one: nobody answers them. Another
 /// hook may be somebody else's, and a group may be of another deployment.
-fn uncovered(fleet: &Fleet) -> Vec<Finding> {
-    let deployment = &fleet.deployment;
+pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) -> Vec<Finding> {
     let is_ours = |group: &str, hook: &Hook| {
         let mut active = deployment.active();
         let starts_executions = |rule: &Rule| {
@@ -103,7 +102,7 @@ fn uncovered(fleet: &Fleet) -> Vec<Finding> {
             && !deployment.elsewhere.iter().any(starts_executions)
     };
     let mut found = Vec::new();
-    for (group, hooks) in &fleet.uncovered {
+    for (group, hooks) in groups {
         if hooks.iter().any(|hook| is_ours(&group.name, hook)) {
             let of_group = hooks::of_uncovered(deployment, &group.name, hooks).into_iter();
             let waiting: Vec<&InstanceId> = group.waiting().collect();

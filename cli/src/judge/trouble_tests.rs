@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::*;
 use crate::fixtures::{MACHINE, fleet, profile, rules};
-use crate::observed::deployment::Deployment;
 
 /// The deployment whose only profile reconcile alone has, in this field.
 fn with_profile_in(field: &str) -> Fleet {

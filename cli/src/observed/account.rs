@@ -44,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) unknown_network: Option<UnknownNetwork>,
     /// The groups of the profiles.
     pub(crate) groups: Vec<Group>,
+    /// Other groups of the Region in which launches wait, each with its launch hooks.
+    pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
     /// The launch hooks of each group.
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
     /// The launch templates of the groups; `None`: EC2 does not have it.
