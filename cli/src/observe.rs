@@ -295,8 +295,8 @@ async fn instances(
 /// groups and instances").
 pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
-/// The groups that are named, and those whose instances, or whose tags, a profile selects; and others
-/// of the Region, as far as a call more shows them.
+/// The groups that are named, and those whose instances, or whose tags, a profile selects; and
+/// others of the Region, as far as a call more shows them.
 async fn groups(
     aws: &Aws,
     deployment: &Deployment,
@@ -324,7 +324,8 @@ async fn groups(
     }))
 }
 
-/// Those of these groups in which launches wait, with the launch hooks that they wait at: `most` of them, a call for each.
+/// Those of these groups in which launches wait, with the launch hooks that they wait at: `most` of
+/// them, a call for each.
 async fn uncovered(aws: &Aws, others: Vec<Group>, most: usize) -> Result<Vec<(Group, Vec<Hook>)>> {
     let waiting = others.into_iter();
     let waiting = waiting.filter(|group| group.waiting().next().is_some());

@@ -110,7 +110,8 @@ pub(super) async fn run(
     })
 }
 
-/// Refuses a configuration for another account or Region than the calls go to: all of it would be missing there.
+/// Refuses a configuration for another account or Region than the calls go to: all of it would be
+/// missing there.
 async fn refuse_elsewhere(
     aws: &Aws,
     name: String,

@@ -299,7 +299,8 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     )
 }
 
-/// A node on standby without all its interfaces: neither reconcile nor `adopt` looks at it until it is back.
+/// A node on standby without all its interfaces: neither reconcile nor `adopt` looks at it until it
+/// is back.
 fn lacks_interfaces_on_standby(case: &Case) -> Option<Finding> {
     let missing = case.networks_without_interface();
     if case.lifecycle_state() != Some("Standby") || missing.is_empty() || case.runs() {

@@ -87,8 +87,8 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     found
 }
 
-/// Groups that no profile covers, and whose launches wait at the hook of one: nobody answers them. Another
-/// hook may be somebody else's, and a group may be of another deployment.
+/// Groups that no profile covers, and whose launches wait at the hook of one: nobody answers them.
+/// Another hook may be somebody else's, and a group may be of another deployment.
 pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) -> Vec<Finding> {
     let is_ours = |group: &str, hook: &Hook| {
         let mut active = deployment.active();

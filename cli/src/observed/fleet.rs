@@ -19,8 +19,8 @@ pub(crate) struct Fleet {
     pub(crate) groups: Vec<Group>,
     /// The launch hooks of each group.
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
-    /// Groups of the Region that no profile and no rule of the deployment names, and in which launches
-    /// wait: each with its launch hooks.
+    /// Groups of the Region that no profile and no rule of the deployment names, and in which
+    /// launches wait: each with its launch hooks.
     pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
     /// The newest activities, newest first.
     pub(crate) activities: Vec<Activity>,

@@ -102,9 +102,9 @@ impl Member {
             .starts_with("Pending")
     }
 
-    /// Whether it counts towards the group's desired capacity: one that leaves the group does not, nor
-    /// one on standby (Auto Scaling User Guide, "Temporarily remove instances from your Auto Scaling
-    /// group").
+    /// Whether it counts towards the group's desired capacity: one that leaves the group does not,
+    /// nor one on standby (Auto Scaling User Guide, "Temporarily remove instances from your Auto
+    /// Scaling group").
     fn counts(&self) -> bool {
         self.is_launching() || self.lifecycle_state == "InService"
     }

@@ -151,8 +151,9 @@ pub(super) struct Moved<'a> {
     pub(super) into_service: bool,
 }
 
-/// Adds an activity that is neither a launch nor a termination, and returns it: it has ended, and no event tells it (Auto
-/// Scaling User Guide, "Amazon EC2 Auto Scaling event reference", has none).
+/// Adds an activity that is neither a launch nor a termination, and returns it: it has ended, and
+/// no event tells it (Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference", has
+/// none).
 pub(super) fn moved(
     autoscaling: &mut AutoScaling,
     kernel: &mut Kernel,

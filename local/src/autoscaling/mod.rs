@@ -122,8 +122,8 @@ impl AutoScaling {
             .unwrap_or_default()
     }
 
-    /// What the metadata of an instance shows as `autoscaling/target-lifecycle-state`. `None`: it is
-    /// in no group.
+    /// What the metadata of an instance shows as `autoscaling/target-lifecycle-state`. `None`: it
+    /// is in no group.
     #[must_use]
     pub fn target_lifecycle_state(&self, instance: &str) -> Option<LifecycleState> {
         let mut groups = self.groups.values();

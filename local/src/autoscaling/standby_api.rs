@@ -1,8 +1,9 @@
-//! EnterStandby and ExitStandby (Auto Scaling User Guide, "Temporarily remove instances from your Auto Scaling group"; API
-//! Reference, EnterStandby and ExitStandby).
+//! EnterStandby and ExitStandby (Auto Scaling User Guide, "Temporarily remove instances from your
+//! Auto Scaling group"; API Reference, EnterStandby and ExitStandby).
 //!
-//! Either is over at once: `EnteringStandby`, and `Pending` on the way back, last for as long as nobody looks. No page says
-//! whether launch hooks hold an instance that comes back; here, none does.
+//! Either is over at once: `EnteringStandby`, and `Pending` on the way back, last for as long as
+//! nobody looks. No page says whether launch hooks hold an instance that comes back; here, none
+//! does.
 
 use std::time::Duration;
 

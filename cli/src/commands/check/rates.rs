@@ -1,4 +1,5 @@
-//! EC2's request rates: no call tells those of an account, so `check` says which ones the profiles assume.
+//! EC2's request rates: no call tells those of an account, so `check` says which ones the profiles
+//! assume.
 
 use hookline_domain::profile::{RequestRates, TokenBucket};
 use hookline_domain::reconcile::ProfileInput;
