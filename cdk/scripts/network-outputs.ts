@@ -1,7 +1,7 @@
 /** The outputs of the stack of a configuration's network: what CloudFormation says, or a file of `cdk deploy --outputs-file`. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { type StackOutputs, deployNetwork } from '../lib/deployed-network';
+import { type StackOutputs, checkOrigin, deployNetwork } from '../lib/deployed-network';
 import { networkStackName } from '../lib/nodegroup/network-stack';
 import type { HooklineConfigFile } from '../lib/shared/config';
 import { ConfigurationError } from '../lib/shared/configuration-error';
@@ -20,20 +20,21 @@ export function networkOutputs(config: HooklineConfigFile, file: string | undefi
 function ofFile({ stackName }: HooklineConfigFile, file: string): StackOutputs {
   const stack = networkStackName(stackName);
   const again = `Write it: ${deployNetwork(stackName)} --outputs-file ${file}`;
-  let outputs: Record<string, StackOutputs | undefined>;
+  let outputs: Record<string, StackOutputs | undefined> | null;
   try {
     outputs = JSON.parse(readFileSync(file, 'utf8')) as typeof outputs;
   } catch (error) {
     throw new ConfigurationError('--outputs', `${file} cannot be read (${String(error)})`, again);
   }
-  const found = outputs[stack];
-  if (found === undefined) {
+  const found: unknown = outputs?.[stack];
+  if (typeof found !== 'object' || found === null) {
     throw new ConfigurationError('--outputs', `${file} has no outputs of the stack ${stack}`, again);
   }
-  return found;
+  return found as StackOutputs;
 }
 
-function ofCloudFormation({ stackName, region }: HooklineConfigFile): StackOutputs {
+function ofCloudFormation(config: HooklineConfigFile): StackOutputs {
+  const { stackName, region } = config;
   const stack = networkStackName(stackName);
   const call = ['cloudformation', 'describe-stacks', '--stack-name', stack, '--output', 'json'];
   const { status, stdout, stderr, error } = spawnSync(
@@ -63,9 +64,32 @@ function ofCloudFormation({ stackName, region }: HooklineConfigFile): StackOutpu
       'Correct the credentials or the Region of the AWS CLI, or give --outputs FILE',
     );
   }
-  const { Stacks: stacks } = JSON.parse(stdout) as {
-    Stacks: { Outputs?: { OutputKey: string; OutputValue: string }[] }[];
-  };
-  const outputs = stacks[0]?.Outputs ?? [];
+  const found = described(stdout);
+  if (found === undefined) {
+    throw new ConfigurationError(
+      'network',
+      `what \`aws cloudformation describe-stacks\` printed of the stack ${stack} is not its JSON`,
+      'Run that command, and correct the AWS CLI (an alias, or a wrapper that prints more); or give --outputs FILE',
+    );
+  }
+  // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/…
+  const [, , , ofRegion, account] = found.StackId?.split(':') ?? [];
+  checkOrigin(config, { account, region: ofRegion });
+  const outputs = found.Outputs ?? [];
   return Object.fromEntries(outputs.map(({ OutputKey: key, OutputValue: value }) => [key, value]));
+}
+
+/** A stack, as `describe-stacks` prints it. */
+interface Described {
+  readonly StackId?: string;
+  readonly Outputs?: readonly { readonly OutputKey: string; readonly OutputValue: string }[];
+}
+
+function described(stdout: string): Described | undefined {
+  try {
+    const answer = JSON.parse(stdout) as { readonly Stacks?: readonly Described[] } | null;
+    return answer?.Stacks?.[0];
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,8 @@
-//! Where this run works, as far as its command line says it: the AWS profile, the Region and the stack.
+//! Where this run works, as far as its command line says it: the AWS profile, the Region and the
+//! stack.
 //!
-//! A command that this run prints is copied into a shell whose environment may choose another account
-//! or Region. So each printed command of `hookline` and `aws` gets the options of this run.
+//! A command that this run prints is copied into a shell whose environment may choose another
+//! account or Region. So each printed command of `hookline` and `aws` gets the options of this run.
 
 use std::sync::OnceLock;
 
@@ -30,8 +31,8 @@ impl Chosen {
     fn add_to(&self, words: &[String]) -> Vec<String> {
         let (stack, profile) = match words.first().map(String::as_str) {
             Some("hookline") => (Some("--stack"), "--aws-profile"),
-            // Of the shell's commands in one line, that of the AWS CLI is the last one. One inside `$(…)` is
-            // one word here: whoever makes it adds the options to it.
+            // Of the shell's commands in one line, that of the AWS CLI is the last one. One inside
+            // `$(…)` is one word here: whoever makes it adds the options to it.
             _ if words.iter().any(|word| word == "aws") => (None, "--profile"),
             _ => return words.to_vec(),
         };

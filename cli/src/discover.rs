@@ -1,5 +1,5 @@
-//! Finds the deployment in the Region, so that nobody types an ARN: by the name of its state machine,
-//! and by the rules that start its executions.
+//! Finds the deployment in the Region, so that nobody types an ARN: by the name of its state
+//! machine, and by the rules that start its executions.
 
 use hookline_domain::execution::names::StateMachine;
 use tokio::task::JoinSet;

@@ -139,6 +139,26 @@ pub(crate) enum Error {
         #[from]
         source: io::Error,
     },
+    /// A configuration is for another account than the credentials.
+    #[error("{name} is for the account {wanted}, and the credentials are of the account {has}")]
+    OtherAccount {
+        /// The file's path, or `stdin`.
+        name: String,
+        /// The configuration's.
+        wanted: String,
+        /// That of the credentials.
+        has: String,
+    },
+    /// A configuration is for another Region than the calls.
+    #[error("{name} is for the Region {wanted}, and the calls go to {has}")]
+    OtherRegion {
+        /// The file's path, or `stdin`.
+        name: String,
+        /// The configuration's.
+        wanted: String,
+        /// That of the calls.
+        has: String,
+    },
     /// AWS cannot be called, or a call failed.
     #[error(transparent)]
     Aws(#[from] aws::Error),
@@ -183,6 +203,8 @@ impl Error {
             Self::Write { .. } | Self::Internal { .. } => Code::Internal,
             Self::NoTerminal => Code::Usage,
             Self::NotFound { .. } => Code::NotFound,
+            Self::OtherAccount { .. } => Code::Credentials,
+            Self::OtherRegion { .. } => Code::Region,
             Self::Aws(error) => error.exit_code(),
         }
     }
@@ -221,6 +243,13 @@ impl Error {
             Self::WritePages { .. } => "Give a folder that you may write to.".to_owned(),
             Self::Write { .. } => "Write to a place that has room.".to_owned(),
             Self::NotFound { remedy, .. } => remedy.clone(),
+            Self::OtherAccount { wanted, .. } => format!(
+                "Use credentials of the account {wanted}, as by --aws-profile, or correct `account` of the configuration. \
+                 `hookline whoami` shows whose they are."
+            ),
+            Self::OtherRegion { wanted, .. } => {
+                format!("Give --region {wanted}, or correct `region` of the configuration.")
+            }
             Self::Aws(error) => error.remedy(),
             Self::Internal { .. } => {
                 "Report it, with the command line and the output of -vv.".to_owned()

@@ -1,5 +1,5 @@
-//! What the unit tests observe: the deployment `hookline` with the group `upf`, whose profile has the
-//! networks `signaling` at device index 1 and `user-plane` at 2.
+//! What the unit tests observe: the deployment `hookline` with the group `upf`, whose profile has
+//! the networks `signaling` at device index 1 and `user-plane` at 2.
 
 pub(crate) mod scale_out;
 
@@ -109,6 +109,7 @@ pub(crate) fn fleet() -> Fleet {
             ..Group::default()
         }],
         hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
+        uncovered: Vec::new(),
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),
@@ -268,8 +269,8 @@ pub(crate) fn interface(n: u32, owner: u32, network: &str, index: Option<u32>) -
     }
 }
 
-/// A launch of the first instance that waits, in a network where everything is there. It was launched
-/// a minute ago.
+/// A launch of the first instance that waits, in a network where everything is there. It was
+/// launched a minute ago.
 pub(crate) fn case() -> Case {
     let fleet = fleet().with(1, "Pending:Wait", 60);
     let mut case = Case::new(NOW, deployment(), id(1), Some(instance(1, 60)));
@@ -325,7 +326,8 @@ pub(crate) fn limits(interfaces: u32) -> InstanceTypeLimits {
     }
 }
 
-/// A gate that waits for these networks, each in its subnet of the profile and without a device index.
+/// A gate that waits for these networks, each in its subnet of the profile and without a device
+/// index.
 pub(crate) fn gate(networks: &[(&str, u32)]) -> Gate {
     let networks = networks.iter().map(|(name, n)| GateNetwork {
         network: (*name).to_owned(),

@@ -21,7 +21,8 @@ use crate::observed::group::Group;
 /// Looks at a group and at what its launches need.
 ///
 /// # Errors
-/// Returns why a call failed, or [`Error::NotFound`] if there is no such group, or no profile for it.
+/// Returns why a call failed, or [`Error::NotFound`] if there is no such group, or no profile for
+/// it.
 pub(crate) async fn forecast(aws: &Aws, deployment: &Deployment, name: &str) -> Result<Forecast> {
     let group = locate::group(aws, name).await?;
     let mut profiles = deployment.active();

@@ -43,8 +43,8 @@ pub(crate) async fn case_with_all_running(
     gather(aws, deployment, known, Search::AllRunning).await
 }
 
-/// Looks for executions that run for the launch and were not looked at, and returns whether there are any:
-/// then the newest one tells another story, and the launch must be gathered anew.
+/// Looks for executions that run for the launch and were not looked at, and returns whether there
+/// are any: then the newest one tells another story, and the launch must be gathered anew.
 ///
 /// # Errors
 /// Returns why a call failed.
@@ -109,8 +109,8 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
     Ok(case)
 }
 
-/// The lifecycle state of the instance in the warm pool of its group. Asked only of a group that has
-/// one and does not list the instance.
+/// The lifecycle state of the instance in the warm pool of its group. Asked only of a group that
+/// has one and does not list the instance.
 async fn in_pool(aws: &Aws, case: &Case) -> Result<Option<String>> {
     let has_warm_pool = case.group.as_ref().is_some_and(|group| group.has_warm_pool);
     if !has_warm_pool || case.lifecycle_state().is_some() {
@@ -153,8 +153,8 @@ async fn profile(aws: &Aws, case: &Case) -> Result<Option<ProfileInput>> {
     Ok(of_group.find_map(read))
 }
 
-/// The newest launch of the group that waits, if the instance does not run: what was in the way there
-/// may be in the way here too, and can still be seen.
+/// The newest launch of the group that waits, if the instance does not run: what was in the way
+/// there may be in the way here too, and can still be seen.
 async fn replacement(aws: &Aws, case: &Case) -> Result<Option<Replacement>> {
     let runs = case
         .seen

@@ -1,4 +1,5 @@
-//! Judgement: what is wrong, by what was observed. Pure functions, without calls and without a clock.
+//! Judgement: what is wrong, by what was observed. Pure functions, without calls and without a
+//! clock.
 
 pub(crate) mod causes;
 pub(crate) mod check;
@@ -16,10 +17,12 @@ pub(crate) mod replay;
 pub(crate) mod round;
 pub(crate) mod rules;
 pub(crate) mod story;
+mod tagging;
 mod throttled;
 pub(crate) mod timeline;
 pub(crate) mod trouble;
 pub(crate) mod versions;
+mod waits;
 pub(crate) mod watch;
 mod wired;
 pub(crate) mod words;

@@ -153,9 +153,9 @@ async fn of_execution(aws: &Aws, execution: Option<Execution>, what: &str) -> Re
     Ok(launch(instance, seen, Some(execution)))
 }
 
-/// What an ARN names that is no execution's: an instance, an interface (Service Authorization Reference,
-/// "Resource types defined by Amazon EC2") or a group (the same of Amazon EC2 Auto Scaling). `None` for any
-/// other text.
+/// What an ARN names that is no execution's: an instance, an interface (Service Authorization
+/// Reference, "Resource types defined by Amazon EC2") or a group (the same of Amazon EC2 Auto
+/// Scaling). `None` for any other text.
 fn named_by_arn<'a>(machine: &StateMachine, what: &'a str) -> Option<Result<&'a str>> {
     let parts: Vec<&str> = what.splitn(6, ':').collect();
     let &["arn", _, service, region, account, resource] = parts.as_slice() else {
@@ -188,8 +188,8 @@ fn named_by_arn<'a>(machine: &StateMachine, what: &'a str) -> Option<Result<&'a 
     }))
 }
 
-/// Why the execution of an ARN is none of this state machine; `None` if it is one. The rest of what a
-/// command looks at, and what it starts, would be of this deployment.
+/// Why the execution of an ARN is none of this state machine; `None` if it is one. The rest of what
+/// a command looks at, and what it starts, would be of this deployment.
 fn of_another_machine(machine: &StateMachine, arn: &str) -> Option<Error> {
     if arn.starts_with(&machine.execution("")) {
         return None;

@@ -20,13 +20,13 @@ use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
 use crate::observed::fleet::Fleet;
-use crate::observed::group::{Activity, Group, Hooks, Member};
+use crate::observed::group::{Activity, Group, Hook, Hooks, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, created_for};
 
 pub(crate) use throttled::throttled;
 
-/// The most calls of a look at a deployment with few groups. With that for throttled calls, `status`
-/// makes 20.
+/// The most calls of a look at a deployment with few groups. With that for throttled calls,
+/// `status` makes 20.
 const MAX_CALLS: usize = 19;
 /// The least executions that are described, so that there is a reason for a failure.
 const MIN_DESCRIBED: usize = 2;
@@ -41,6 +41,8 @@ const GROUPS_WITH_OWN_ACTIVITIES: usize = 3;
 const MAX_ACTIVITY_PAGES: usize = 10;
 /// The most of the newest instances that run beside a group that are looked up for its warm pool.
 const MAX_NEWEST_OF_POOLS: usize = 200;
+/// The most groups of no profile whose hooks are looked up.
+pub(crate) const MAX_UNCOVERED: usize = 3;
 /// How far back an execution or a launch that failed still matters, in seconds.
 const RECENT: i64 = 3_600;
 
@@ -60,8 +62,8 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
     fleet_with_activities(aws, deployment, Pages::WithinCalls).await
 }
 
-/// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are under
-/// way.
+/// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are
+/// under way.
 ///
 /// # Errors
 /// Returns why a call failed.
@@ -87,7 +89,7 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         aws.interfaces(&filters),
         aws.executions(&deployment.machine, None),
     )?;
-    let mut groups = groups(aws, &deployment, &names, &instances).await?;
+    let (mut groups, others) = groups(aws, &deployment, &names, &instances).await?;
     let name = deployment.name(&interfaces);
     let interfaces = of_deployment(&name, interfaces);
     let of_activities = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
@@ -111,6 +113,8 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         hooks(aws, &groups),
         entering_pools(aws, &groups, &instances, &interfaces)
     )?;
+    let most = (MAX_CALLS + further).saturating_sub(aws.calls() + MIN_DESCRIBED);
+    let uncovered = uncovered(aws, others, most.min(MAX_UNCOVERED)).await?;
     launching_into_pools(&mut groups, &entering, &activities);
     for group in &mut groups {
         if let Some(hooks) = hooks.get(&group.name) {
@@ -124,6 +128,7 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         deployment,
         groups,
         hooks,
+        uncovered,
         activities,
         all_activities,
         instances: instances
@@ -251,8 +256,8 @@ pub(crate) async fn instances_of(
     }
 }
 
-/// The instances that carry a tag. Of a selector of several, EC2 finds those with the first, and the
-/// selector decides about the others.
+/// The instances that carry a tag. Of a selector of several, EC2 finds those with the first, and
+/// the selector decides about the others.
 async fn carrying(aws: &Aws, tag: &TagSelector) -> Result<Vec<SeenInstance>, aws::Error> {
     match &tag.value {
         Some(value) => {
@@ -290,22 +295,25 @@ async fn instances(
 /// groups and instances").
 pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
-/// The groups that are named, and those whose instances, or whose tags, a profile selects.
+/// The groups that are named, and those whose instances, or whose tags, a profile selects; and
+/// others of the Region, as far as a call more shows them.
 async fn groups(
     aws: &Aws,
     deployment: &Deployment,
     names: &[String],
     instances: &[SeenInstance],
-) -> Result<Vec<Group>, aws::Error> {
+) -> Result<(Vec<Group>, Vec<Group>), aws::Error> {
     if !deployment.selects_by_tag() {
-        return aws.groups(Some(names)).await;
+        let (groups, mut others) = tokio::try_join!(aws.groups(Some(names)), aws.first_groups())?;
+        others.retain(|other| !names.contains(&other.name));
+        return Ok((groups, others));
     }
     let of_instances: BTreeSet<&String> = instances
         .iter()
         .filter_map(|seen| seen.instance.tags.get(GROUP_TAG))
         .collect();
-    let mut groups = aws.groups(None).await?;
-    groups.retain(|group| {
+    let groups = aws.groups(None).await?.into_iter();
+    Ok(groups.partition(|group| {
         let selects = |selector: &Selector| selector.covers(&group.name, &group.tags);
         names.contains(&group.name)
             || of_instances.contains(&group.name)
@@ -313,8 +321,23 @@ async fn groups(
                 .profiles
                 .iter()
                 .any(|input| selects(&input.profile.selector))
-    });
-    Ok(groups)
+    }))
+}
+
+/// Those of these groups in which launches wait, with the launch hooks that they wait at: `most` of
+/// them, a call for each.
+async fn uncovered(aws: &Aws, others: Vec<Group>, most: usize) -> Result<Vec<(Group, Vec<Hook>)>> {
+    let waiting = others.into_iter();
+    let waiting = waiting.filter(|group| group.waiting().next().is_some());
+    let waiting: Vec<Group> = waiting.take(most).collect();
+    let mut hooks = hooks(aws, &waiting).await?;
+    let waiting = waiting.into_iter();
+    Ok(waiting
+        .map(|group| {
+            let hooks = hooks.remove(&group.name).unwrap_or_default();
+            (group, hooks.launch)
+        })
+        .collect())
 }
 
 /// Whether the deployment prepares instances of a group: a profile or a rule names it, or a profile
@@ -357,8 +380,9 @@ async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Hooks>> {
     Ok(hooks)
 }
 
-/// The newest activities of these groups, or of all, newest first, in at most so many pages; and whether
-/// they reach back for an hour. What one group does not need of its share is left to the next.
+/// The newest activities of these groups, or of all, newest first, in at most so many pages; and
+/// whether they reach back for an hour. What one group does not need of its share is left to the
+/// next.
 async fn activities(
     aws: &Aws,
     groups: &[Option<&str>],

@@ -1,5 +1,5 @@
-//! Makes the calls of `timeline`: the activities of a group, the executions of its launches, and their
-//! histories.
+//! Makes the calls of `timeline`: the activities of a group, the executions of its launches, and
+//! their histories.
 
 use std::collections::BTreeSet;
 use std::future::ready;
@@ -19,8 +19,9 @@ use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::network::SeenInstance;
 use crate::observed::scale_out::{LeftOut, ScaleOut, Traced};
 
-/// The most histories that are read, a call each: those of a scale-out of 500 nodes (docs/performance.md),
-/// and of some that were replaced. More would only be throttled by Step Functions.
+/// The most histories that are read, a call each: those of a scale-out of 500 nodes
+/// (docs/performance.md), and of some that were replaced. More would only be throttled by Step
+/// Functions.
 pub(crate) const MAX_HISTORIES: usize = 600;
 /// The most pages of executions that are listed, each of 1,000.
 const MAX_PAGES: usize = 5;
@@ -123,8 +124,8 @@ fn leave_others(listed: &mut Vec<ListedExecution>, noted: &[SeenInstance], group
 }
 
 /// The executions of a group with their histories, each with whether its history is whole; and how
-/// many of these executions were not read. The name of an execution that an event started does not tell its group: its first
-/// event does.
+/// many of these executions were not read. The name of an execution that an event started does not
+/// tell its group: its first event does.
 async fn histories(
     aws: &Aws,
     listed: Vec<ListedExecution>,

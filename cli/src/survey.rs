@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 
 use crate::aws::{self, Aws};
 use crate::error::{Code, Error, Result};
+use crate::observe::MAX_UNCOVERED;
 use crate::observed::account::{Account, Concurrency, CouldNotLook};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
-use crate::observed::group::Hooks;
+use crate::observed::group::{Group, Hooks};
 use crate::observed::role::SeenRole;
 use crate::observed::stack::Stack;
 use crate::observed::template::{Template, TemplateRef};
@@ -119,13 +120,30 @@ async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
         (false, false) => aws.groups(Some(&names)).await,
     };
     let what = "the groups, what they launch, and how large they may be";
-    let looked = looked(answer, what)?;
-    let mut groups = note(account, looked).unwrap_or_default();
-    groups.retain(|group| {
+    let groups = looked(answer, what)?;
+    let groups = note(account, groups).unwrap_or_default();
+    let mut others = Vec::new();
+    if account.deployed && !by_tag {
+        let answer = looked(aws.first_groups().await, what)?;
+        others = note(account, answer).unwrap_or_default();
+        others.retain(|other| !groups.iter().any(|group| group.name == other.name));
+    }
+    let covers = |group: &Group| {
         let mut profiles = account.profiles.iter();
         profiles.any(|input| input.profile.selector.covers(&group.name, &group.tags))
-    });
+    };
+    let (groups, uncovered): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(covers);
+    others.extend(uncovered);
+    // A profile that is not deployed yet need not cover what the deployed ones do.
+    others.retain(|group| account.deployed && group.waiting().next().is_some());
     account.groups = groups;
+    for group in others.into_iter().take(MAX_UNCOVERED) {
+        let hooks = aws.hooks(&group.name).await;
+        let hooks = looked(hooks, "the launch hooks of groups that no profile covers")?;
+        if let Some(hooks) = note(account, hooks) {
+            account.uncovered.push((group, hooks.launch));
+        }
+    }
     Ok(())
 }
 

@@ -7,7 +7,8 @@ def to_address: [., . / 256, . / 65536, . / 16777216] | map(floor % 256 | tostri
 def bounds: split("/") as [$base, $length]
   | ($base | to_number) as $first | [$first, $first + pow(2; 32 - ($length | tonumber)) - 1];
 
-# The addresses that a network's pods get, as [first, last] pairs of numbers. In: an element of `found` (assign.jq).
+# The addresses that a network's pods get, as [first, last] pairs of numbers. In: an element of
+# `found` (assign.jq).
 def pod_ranges:
   .network.cni.addresses as $which
   | if $which == null then []

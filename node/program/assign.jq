@@ -1,6 +1,7 @@
 # Which interface is which network's (docs/node.md, "How an interface is known").
 # In: one reading of the metadata service (imds.sh). $settings: the output of settings.jq.
-# Out: { found: [{ network: …, interface: …, certain }], missing: [network with the `reason`, …], others: [interface, …] }
+# Out: { found: [{ network: …, interface: …, certain }], missing: [network with the `reason`, …],
+# others: [interface, …] }
 
 . as $reading
 | ([.interfaces[] | select(.mac == $reading.mac) | .subnetId] | first) as $node_subnet
@@ -28,8 +29,9 @@
     | if ($interfaces | length) != 1 then .missing += [$network + {reason: (if $interfaces == [] then "missing"
           else "ambiguous (\($interfaces | map(.interfaceId) | join(", ")) fit)" end)}]
       else
-        # While a number reads 0, an interface can be taken for another network's in the same subnet. Where no
-        # other network has the subnet, one interface alone is certain; elsewhere only all of them together are.
+        # While a number reads 0, an interface can be taken for another network's in the same
+        # subnet. Where no other network has the subnet, one interface alone is certain; elsewhere
+        # only all of them together are.
         $interfaces[0] as $interface
         | .found += [{ $network, $interface, certain: ([$subnets[] | select(. == $interface.subnetId)] | length == 1) }]
         | .others -= [$interface]

@@ -1,4 +1,5 @@
-# The CNI configuration of one network: its pods get this interface, and exactly the addresses that the VPC delivers to it.
+# The CNI configuration of one network: its pods get this interface, and exactly the addresses that
+# the VPC delivers to it.
 # In: an element of `found` (assign.jq). No output: there is no address for a pod yet.
 
 include "addresses";
@@ -23,7 +24,8 @@ include "addresses";
       dataDir: "/run/hookline/addresses",
       # One set of ranges: a pod gets one address. Each range has the mask of the whole subnet.
       ranges: [[ $ranges[] | { subnet: $found.interface.cidr, rangeStart: (.[0] | to_address), rangeEnd: (.[1] | to_address), gateway: $gateway } ]],
-      # By the subnet's gateway, as the plugins do without it. But CHECK looks for a route without a gateway then.
+      # By the subnet's gateway, as the plugins do without it. But CHECK looks for a route without a
+      # gateway then.
       routes: [$network.cni.routes[] | { gw: $gateway } + .]
     }
   }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the programs that read this file use its variables
-# What the gate and the configuration of the interfaces share: where files are, the settings, the log.
+# What the gate and the configuration of the interfaces share: where files are, the settings, the
+# log.
 
 : "${HOOKLINE_SETTINGS:=/etc/hookline/node.json}"
 # On tmpfs: what is here ends with the boot.
@@ -19,7 +20,8 @@ log() {
   printf '%s: %s\n' "$HOOKLINE_PROGRAM" "$*" >&2
 }
 
-# Writes a line to the journal and to the console, which EC2 shows without a login (GetConsoleOutput).
+# Writes a line to the journal and to the console, which EC2 shows without a login
+# (GetConsoleOutput).
 announce() {
   log "$*"
   if [[ -w $HOOKLINE_CONSOLE ]]; then
@@ -33,7 +35,8 @@ uptime_seconds() {
   cut -d. -f1 /proc/uptime
 }
 
-# Seconds to wait for the metadata service, for a link, for networkd, and for another run of the same program.
+# Seconds to wait for the metadata service, for a link, for networkd, and for another run of the
+# same program.
 : "${HOOKLINE_WAIT_SECONDS:=20}"
 
 # retry COMMAND...: runs it until it succeeds, for HOOKLINE_WAIT_SECONDS.
@@ -45,8 +48,8 @@ retry() {
   done
 }
 
-# write_file FILE < CONTENT: replaces FILE in one step, if its content differs. Returns 0 if it was written, 1 if it was the same already,
-# 2 if it cannot be written.
+# write_file FILE < CONTENT: replaces FILE in one step, if its content differs. Returns 0 if it was
+# written, 1 if it was the same already, 2 if it cannot be written.
 write_file() {
   local file=$1 new
   mkdir --parents "${file%/*}" || return 2
@@ -63,8 +66,9 @@ write_file() {
   sync "$new" && mv --force "$new" "$file" || return 2
 }
 
-# remove_files_but START NAMES FILE...: of the files, whose paths are START, a name and an extension, removes those whose name is not among
-# NAMES, which are separated by spaces. Returns 0 if there was one.
+# remove_files_but START NAMES FILE...: of the files, whose paths are START, a name and an
+# extension, removes those whose name is not among NAMES, which are separated by spaces. Returns 0
+# if there was one.
 remove_files_but() {
   local start=$1 names=$2 file name removed=1
   shift 2

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the programs that read this file use its variables
-# Reads the instance metadata service (IMDSv2). Each request has a timeout; no request is repeated here, so that the caller
-# decides how long to try.
+# Reads the instance metadata service (IMDSv2). Each request has a timeout; no request is repeated
+# here, so that the caller decides how long to try.
 
 : "${HOOKLINE_IMDS:=http://169.254.169.254}"
 # Seconds that a token lives. EC2 takes 1 to 21,600.
@@ -32,11 +32,13 @@ imds_token() {
   IMDS_TOKEN=${answer%$'\n'*}
 }
 
-# imds_get FOLDER CATEGORY...: writes each category to FOLDER/0, FOLDER/1, … and its HTTP status to FOLDER/status, one a line.
+# imds_get FOLDER CATEGORY...: writes each category to FOLDER/0, FOLDER/1, … and its HTTP status to
+# FOLDER/status, one a line.
 imds_get() {
   local folder=$1 number=0 category error
   shift
-  # One connection for all of them. The token comes by standard input: arguments can be read by every user.
+  # One connection for all of them. The token comes by standard input: arguments can be read by
+  # every user.
   if ! error=$({
     printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$IMDS_TOKEN"
     for category in "$@"; do
@@ -62,7 +64,8 @@ imds_get() {
   fi
 }
 
-# imds_records FOLDER: prints the status and the text of each category that imds_get wrote there, with separators that no text has.
+# imds_records FOLDER: prints the status and the text of each category that imds_get wrote there,
+# with separators that no text has.
 imds_records() {
   local number=0 status
   while read -r status; do
@@ -72,7 +75,8 @@ imds_records() {
 }
 
 # imds_read FILE: writes one reading of everything to FILE, as JSON:
-# { mac, instanceId, targetState, interfaces: [{ mac, interfaceId, subnetId, deviceNumber, networkCard, addresses, prefixes, cidr }] }
+# { mac, instanceId, targetState, interfaces: [{ mac, interfaceId, subnetId, deviceNumber,
+# networkCard, addresses, prefixes, cidr }] }
 imds_read() {
   local folder status
   folder=$(mktemp --directory "$HOOKLINE_RUN/imds-XXXXXXXX") || return 1

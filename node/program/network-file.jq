@@ -21,7 +21,8 @@ IPv6AcceptRA=no
 LLMNR=no",
 (.interface.cidr | split("/")) as [$base, $length]
 | (.network.routingTable) as $table
-# The first address with the mask of the subnet; the primary interface keeps the better route if both are in one subnet.
+# The first address with the mask of the subnet; the primary interface keeps the better route if
+# both are in one subnet.
 | (.hostAddresses | to_entries[] | if .key == 0 then "
 [Address]
 Address=\(.value)/\($length)

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# nodeadm of the EKS AMI for AL2023 (awslabs/amazon-eks-ami, nodeadm/cmd/nodeadm-internal/udev). When an interface appears,
-# udev-net-manager decides whose it is and remembers that by the interface's name, for the next boots. At each boot, nodeadm-boot-hook
-# waits, for up to a minute, until what it remembers is true.
+# nodeadm of the EKS AMI for AL2023 (awslabs/amazon-eks-ami, nodeadm/cmd/nodeadm-internal/udev).
+# When an interface appears, udev-net-manager decides whose it is and remembers that by the
+# interface's name, for the next boots. At each boot, nodeadm-boot-hook waits, for up to a minute,
+# until what it remembers is true.
 
 NODEADM_CACHE=/etc/eks/nodeadm/udev-net-manager
 
@@ -16,7 +17,8 @@ stop_net_manager() {
   fi
 }
 
-# remember INSTANCE_ID NAME MANAGER: what nodeadm believes of this name: "cni", or "io.systemd.Network".
+# remember INSTANCE_ID NAME MANAGER: what nodeadm believes of this name: "cni", or
+# "io.systemd.Network".
 remember() {
   # Elsewhere there is no nodeadm.
   [[ -d $NODEADM_CACHE ]] || return 0

@@ -1,5 +1,6 @@
 # Checks the settings of a node (docs/node.md, "The settings") and fills in defaults.
-# In: the settings as written. Out: { networks: […], claimed: […], cniConfDir }. An error names the field.
+# In: the settings as written. Out: { networks: […], claimed: […], cniConfDir }. An error names the
+# field.
 
 def fail($field; $what): error("\($field): \($what)");
 
@@ -22,7 +23,8 @@ def text($field; $most):
 def one_of($field; $values):
   . as $value | if ($values | index([$value])) == null then fail($field; "must be one of \($values | join(", "))") else . end;
 
-# The kernel's limit is 15 characters (IFNAMSIZ). The excluded names are the operating system's and the VPC CNI's.
+# The kernel's limit is 15 characters (IFNAMSIZ). The excluded names are the operating system's and
+# the VPC CNI's.
 def interface_name($field):
   if type != "string" or (test("^[A-Za-z0-9][A-Za-z0-9_-]{0,14}$") | not)
   then fail($field; "must be 1 to 15 letters, digits, - and _; without interfaceName, the network's name counts")
@@ -48,7 +50,8 @@ def cni($field; $network; $mode):
   | check(.type | one_of("\($field).type"; ["ipvlan", "macvlan", "host-device"]))
   | if .type == "host-device" and has("mode") then fail("\($field).mode"; "host-device has no mode")
     elif .type == "ipvlan" then .mode //= "l2" | check(.mode | one_of("\($field).mode"; ["l2", "l3", "l3s"]))
-    # A VPC delivers only to the hardware address of the interface, so no other mode of macvlan works.
+    # A VPC delivers only to the hardware address of the interface, so no other mode of macvlan
+    # works.
     elif .type == "macvlan" then .mode //= "passthru" | check(.mode | one_of("\($field).mode"; ["passthru"]))
     else . end
   | .addresses //= (if .type == "ipvlan" then "secondary" else "primary" end)
@@ -85,7 +88,8 @@ def network($index):
   | .mode //= "multus"
   | check(.mode | one_of("\($field).mode"; ["multus", "os"]))
   | if .cni != null then . as $network | .cni |= cni("\($field).cni"; $network.network; $network.mode) else del(.cni) end
-  # A routing table of its own for each network, apart from those of nodeadm and ec2-net-utils (10000 + 100 · card + index).
+  # A routing table of its own for each network, apart from those of nodeadm and ec2-net-utils
+  # (10000 + 100 · card + index).
   | .routingTable = 30000 + $index;
 
 def unique_by_field($name; value):

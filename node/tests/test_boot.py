@@ -16,7 +16,8 @@ from kit.machine import TimedOut, need, wait_for
 from kit.node import NAMESPACES, ROOT, Node, Vpc
 
 SIGNALING = "02:00:00:00:00:11"
-#: Like kubelet.service of the EKS AMI (awslabs/amazon-eks-ami, templates/al2023/runtime/rootfs/etc/systemd/system), with a stub for kubelet.
+#: Like kubelet.service of the EKS AMI (awslabs/amazon-eks-ami,
+#: templates/al2023/runtime/rootfs/etc/systemd/system), with a stub for kubelet.
 KUBELET = """[Unit]
 Description=Kubelet
 After=user-script.service
@@ -32,13 +33,16 @@ SCRIPT = "[Unit]\nDescription=A script that fails\n[Service]\nType=oneshot\nExec
 VETH = "[Service]\nEnvironment=HOOKLINE_DRIVERS=veth\n"
 SETTINGS = {"gate": [{"network": "signaling", "subnetIds": ["subnet-0a"], "deviceIndex": 1, "mtu": 1400}]}
 
-#: cloud-init's stages (its documentation, "Boot stages"), in the order of AL2023: cloud-final is not after multi-user.target, as on Debian.
+#: cloud-init's stages (its documentation, "Boot stages"), in the order of AL2023: cloud-final is
+#: not after multi-user.target, as on Debian.
 STAGES = {"cloud-init-local": "init --local", "cloud-init": "init", "cloud-config": "modules --mode=config", "cloud-final": "modules --mode=final"}
 STAGE = "[Unit]\nDefaultDependencies=no\nAfter=sysinit.target dbus.service {after}\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/cloud-init {command}\n"
 #: Of its modules, only the one that runs scripts: the others would set up users and packages.
 CLOUD = {"datasource_list": ["NoCloud"], "network": {"config": "disabled"}, "users": [], "system_info": {"distro": "debian"},
          "cloud_init_modules": [], "cloud_config_modules": [], "cloud_final_modules": ["scripts-user"]}
-#: It restarts kubelet after all scripts (awslabs/amazon-eks-ami, templates/al2023/runtime/rootfs/etc/systemd/system/nodeadm-run.service: After=cloud-final.service).
+#: It restarts kubelet after all scripts (awslabs/amazon-eks-ami,
+#: templates/al2023/runtime/rootfs/etc/systemd/system/nodeadm-run.service:
+#: After=cloud-final.service).
 NODEADM = "[Unit]\nAfter=cloud-final.service\n[Service]\nType=oneshot\nExecStart=/bin/systemctl --no-block restart kubelet.service\n"
 #: A part of the user data, before Hookline's.
 FAILS = 'Content-Type: text/x-shellscript; charset="us-ascii"\n\n#!/bin/bash\nexit 7\n'

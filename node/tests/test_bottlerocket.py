@@ -139,7 +139,8 @@ class TheContainer(unittest.TestCase):
     def test_does_the_same_at_the_next_boot(self):
         self.attach()
         self.goes_on(self.start())
-        # What a reboot does: names and states of links are the kernel's, and the tmpfs of the host is empty.
+        # What a reboot does: names and states of links are the kernel's, and the tmpfs of the host
+        # is empty.
         self.node.run("ip", "link", "set", "sig0", "down")
         self.node.run("ip", "link", "set", "sig0", "mtu", "1500", "name", "eth1")
         self.node.run("rm", "-rf", "/etc/cni/net.d", "/run/own-etc")

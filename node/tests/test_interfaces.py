@@ -13,8 +13,9 @@ SETTINGS = {"gate": [
 ]}
 TO_THE_SYSTEM = {"gate": [{"network": "management", "subnetIds": ["subnet-0a"], "deviceIndex": 1, "mode": "os", "mtu": 1400}]}
 
-#: What nodeadm writes when it takes a secondary interface: the keys of nodeadm/cmd/nodeadm-internal/udev/eks-managed.network.tpl that matter
-#: here. veth has no permanent address, so MACAddress stands for PermanentMACAddress.
+#: What nodeadm writes when it takes a secondary interface: the keys of
+#: nodeadm/cmd/nodeadm-internal/udev/eks-managed.network.tpl that matter here. veth has no permanent
+#: address, so MACAddress stands for PermanentMACAddress.
 EKS = """[Match]
 MACAddress={mac}
 [Link]
@@ -106,7 +107,8 @@ class AnInterfaceForMultus(InterfacesTest):
         self.attach_both(node)
         self.taken_by_nodeadm(node, "ens6", SIGNALING, "10.0.1.4", 1)
         self.reaches(node, "ens6", "configured")
-        # Before: DHCP's address, a default route beside the primary's, and a rule. Without these, the test would show nothing.
+        # Before: DHCP's address, a default route beside the primary's, and a rule. Without these,
+        # the test would show nothing.
         self.assertEqual(node.addresses("ens6"), ["10.0.1.4/24"])
         self.assertIn("default", [route["dst"] for route in node.routes("ens6", "main")])
         self.assertIn((32765, "10.0.1.4", "10001"), node.rules())
@@ -126,7 +128,8 @@ class AnInterfaceForMultus(InterfacesTest):
         node = self.node()
         node.interfaces("prepare")
         self.attach(node, SIGNALING, "ens6", "subnet-0a", 1, "10.0.1.4")
-        # A script that waits in cloud-final keeps nodeadm's second phase from starting, so nodeadm takes it.
+        # A script that waits in cloud-final keeps nodeadm's second phase from starting, so nodeadm
+        # takes it.
         self.taken_by_nodeadm(node, "ens6", SIGNALING, "10.0.1.4", 1)
         self.reaches(node, "ens6", "unmanaged")
         self.assertEqual(node.addresses("ens6"), [])
@@ -186,7 +189,8 @@ class AnInterfaceForMultus(InterfacesTest):
         node.start_daemons()
         node.write("/run/systemd/network/70-eks-ens5.network", EKS_PRIMARY.format(mac="02:00:00:00:00:05"))
         node.plug("02:00:00:00:00:05", "ens5", "subnet-node")
-        # The kernel finds them in another order, and udev has renamed them before nodeadm or Hookline run.
+        # The kernel finds them in another order, and udev has renamed them before nodeadm or
+        # Hookline run.
         node.plug(USER_PLANE, "ens6", "subnet-0b")
         node.plug(SIGNALING, "ens7", "subnet-0a")
         wait_for("udev named them", lambda: node.link("signaling") and node.link("up0"))
@@ -343,7 +347,8 @@ class Kubelet(InterfacesTest):
         self.assertEqual(node.interfaces(check=False).returncode, 1)
         self.assertIn("kubelet waits: /run/hookline/lock cannot be written", node.console())
         node.run("rmdir", "/run/hookline/lock")
-        # A node without util-linux's flock, and one whose file system has no locks (flock(1): EX_OSERR).
+        # A node without util-linux's flock, and one whose file system has no locks (flock(1):
+        # EX_OSERR).
         for status, said in ((127, "there is no flock: install util-linux"), (71, "flock fails: see the journal")):
             with self.subTest(status):
                 stub = f"printf '#!/bin/bash\nexit {status}\n' >/run/stub-{status} && chmod 755 /run/stub-{status}"

@@ -40,6 +40,39 @@ class TheScripts(unittest.TestCase):
         for path, signal in ((bundle.BUNDLE, False), (bundle.SIGNAL_BUNDLE, True)):
             self.assertEqual(bundle.content(path.read_text()), list(bundle.files(signal)), f"{path.name} is not current: python3 node/bundle.py")
 
+    def test_are_not_unpacked_from_a_bundle_that_is_damaged(self):
+        """LZMA alone has no checksum: some of these damages give other programs, and no error."""
+        text = bundle.BUNDLE.read_text()
+        lines = text.splitlines(keepends=True)
+        middle = len(text) // 2
+        other = next(digit for digit in "ab" if digit != text[middle])
+        first, second = lines[2:4]
+        damaged = {
+            "a digit is another one": text[:middle] + other + text[middle + 1 :],
+            "the last digit is another one": text[:-2] + ("a" if text[-2] != "a" else "b") + "\n",
+            "a digit is lost": text[:middle] + text[middle + 1 :],
+            "a line is lost": text.replace(first, ""),
+            "two lines are in another order": text.replace(first + second, second + first),
+            "it ends early": "".join(lines[:-1]),
+        }
+        for what, changed in damaged.items():
+            with self.subTest(what):
+                self.assertNotEqual(changed, text)
+                self.assertIsNone(bundle.content(changed))
+
+    def test_are_packed_without_what_templates_take_for_their_own(self):
+        """Two digits that are one beside the other may be `${` or `%{`, which Fn::Sub and Terraform's templatefile read."""
+        lines = bundle.pack().splitlines()
+        self.assertEqual([line for line in lines if "${" in line or "%{" in line], [])
+        self.assertLessEqual(max(len(line) for line in lines), bundle.WIDTH)
+        self.assertEqual(bundle.in_lines("a${b%{"), "a$\n{b%\n{\n")
+
+    def test_are_in_the_folders_that_the_script_of_user_data_makes(self):
+        script = (ROOT / "tests/user-data/al2023-managed.txt").read_text()
+        made = re.search(r'^mkdir -p "\$work"/\{(.*)\}$', script, re.MULTILINE)[1].split(",")
+        folders = {str(Path(name).parent) for name, _ in bundle.files()} - {"."}
+        self.assertLessEqual(folders, {*made, *(str(Path(one).parent) for one in made)})
+
     def test_tell_cloudformation_nothing_without_the_bundle_for_it(self):
         without, whole = dict(bundle.files(signal=False)), dict(bundle.files())
         self.assertEqual(sorted(whole.keys() - without.keys()), sorted(bundle.OF_SIGNAL))
@@ -162,7 +195,8 @@ class AnAssignment(unittest.TestCase):
 
     def test_is_not_certain_in_a_subnet_of_two_networks(self):
         free = {"network": "free", "subnetIds": ["subnet-0a"]}
-        # Its number reads 0: it is the interface of signaling, and it looks like that of the other network.
+        # Its number reads 0: it is the interface of signaling, and it looks like that of the other
+        # network.
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 0, None)), ({"free": (0, False)}, ["signaling"]))
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 1, None), ("subnet-0a", 0, None)),
                          ({"signaling": (0, False), "free": (1, False)}, []))

@@ -16,7 +16,8 @@ from kit.machine import wait_for
 from kit.segment import Segment
 from test_definitions import CONFIGURATIONS
 
-#: The interfaces of each node. The second one's name and mode are those of the definition that the CDK app makes.
+#: The interfaces of each node. The second one's name and mode are those of the definition that the
+#: CDK app makes.
 SETTINGS = {"gate": [
     {"network": "signaling", "subnetIds": ["subnet-01"], "deviceIndex": 1, "mtu": 8900, "cni": {"type": "ipvlan", "routes": [{"dst": "10.8.0.0/16"}]}},
     {"network": "user-plane", "subnetIds": ["subnet-02"], "deviceIndex": 2, "interfaceName": "up0", "mtu": 9001,
@@ -109,7 +110,8 @@ class TwoNodes(unittest.TestCase):
             "node-l2": lambda machine: pods.configuration_of_node(machine.guest, "signaling"),
             # With routes, which the settings refuse: here is seen what becomes of them.
             "node-l3": lambda machine: with_routes(pods.configuration_of_node(machine.guest, "user-plane")),
-            # As the CDK app makes it, but for whereabouts, which is not in Debian: `static` gives the address.
+            # As the CDK app makes it, but for whereabouts, which is not in Debian: `static` gives
+            # the address.
             "definition-l3": lambda machine: {**definition, "ipam": {"type": "static", "addresses": [{"address": f"{machine.addresses(2)[1]}/24"}]}},
         }
         for case, configuration in cases.items():
@@ -131,7 +133,8 @@ class TwoNodes(unittest.TestCase):
         if confs[0]["ipam"].get("routes"):
             one.run(*pods.inside(pod, "ping", "-c1", "-W1", ELSEWHERE), check=False)
             segment = self.subnets[NAMES[confs[0]["master"]]]
-            # l3 takes no route of the pod: the node looks for the address on the link itself (docs/node-groups.md, "Limits").
+            # l3 takes no route of the pod: the node looks for the address on the link itself
+            # (docs/node-groups.md, "Limits").
             seen, packet = {"l2": (segment.routed, ELSEWHERE), "l3": (segment.dropped, QUESTION)}[mode]
             wait_for("the packet to another network", lambda: packet in seen)
         both(lambda machine, conf, result: self.remove(machine, conf, result, pod), self.pair, confs, results)
@@ -161,7 +164,8 @@ class TwoNodes(unittest.TestCase):
                 self.assertEqual(machine.links(), LINKS)
                 self.assertEqual([machine.guest.link(name)["operstate"] for name in NAMES], ["UP", "UP"])
                 self.assertEqual([machine.guest.managed(name) for name in ("ens5", *NAMES)], ["configured", "unmanaged", "unmanaged"])
-                # udev gave the primary interface another name, by its path, and networkd has it all the same.
+                # udev gave the primary interface another name, by its path, and networkd has it all
+                # the same.
                 self.assertEqual(machine.guest.link("ens5")["altnames"], ["enp0s5"])
 
     def test_need_no_program_to_name_an_interface_again(self):

@@ -10,8 +10,8 @@ from pathlib import Path
 from kit.machine import leave_out, need
 from kit.node import ROOT
 
-#: What cfn-lint says of these on purpose. W3005, a DependsOn that a reference makes needless: the CDK makes them. W3010, zones by name: they are the
-#: configuration's.
+#: What cfn-lint says of these on purpose. W3005, a DependsOn that a reference makes needless: the
+#: CDK makes them. W3010, zones by name: they are the configuration's.
 LEFT_OUT = ("W3005", "W3010")
 EXAMPLES = {
     "managed-node-groups": ("bin/hookline.ts", "examples/managed-node-groups/hookline.config.ts"),

@@ -31,7 +31,8 @@ NODEADM = "/etc/eks/nodeadm.d/50-hookline.yaml"
 OF_AMAZON_LINUX = sorted(EXAMPLES.glob("al2023-*.txt"))
 MANAGED = "al2023-managed.txt"
 
-#: What EKS adds to the user data of a managed node group without an AMI of its own, as reports show it (amazon-eks-ami#1988, eksctl#8037).
+#: What EKS adds to the user data of a managed node group without an AMI of its own, as reports show
+#: it (amazon-eks-ami#1988, eksctl#8037).
 ADDED_BY_EKS = """--{boundary}
 Content-Type: application/node.eks.aws
 
@@ -97,6 +98,12 @@ class TheUserDataOfAmazonLinux(unittest.TestCase):
                 self.assertTrue(text.isascii())
                 scripts = [part["content"] for part in parts_of(text) if part["type"] == "text/x-shellscript"]
                 self.assertLess(max(len(line) for script in scripts for line in script.splitlines()), 998)
+
+    def test_has_nothing_that_a_template_takes_for_its_own(self):
+        """Who pastes it into a template of CloudFormation (Fn::Sub) or Terraform (templatefile) gets what the CDK app makes."""
+        for path in OF_AMAZON_LINUX:
+            with self.subTest(path.name):
+                self.assertEqual(re.findall(r"[$%]\{", with_bundle(path)), [])
 
     def test_keeps_its_parts_when_eks_adds_one(self):
         text = with_bundle(EXAMPLES / MANAGED)
@@ -200,7 +207,10 @@ class TheScript(unittest.TestCase):
         """systemd does not start a unit whose ExecStartPre fails, and nodeadm starts kubelet even if a script fails."""
         script = script_of(with_bundle(EXAMPLES / MANAGED))
         line = bundle.BUNDLE.read_text().splitlines()[3]
-        self.assertNotEqual(self.run_script(script.replace(line, line[:-1]), check=False).returncode, 0)
+        done = self.run_script(script.replace(line, line[:-1]), check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("Hookline: damaged user data", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
         self.assertIn(f"ExecStartPre={PROGRAMS}/hookline-gate", self.node.run("cat", KUBELET).stdout)
         self.assertNotEqual(self.node.run("test", "-e", f"{PROGRAMS}/hookline-gate", check=False).returncode, 0)
 

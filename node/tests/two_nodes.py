@@ -39,7 +39,8 @@ from kit.packages import become_root, install  # noqa: E402
 #: What the nodes and their pods run.
 NEEDED = (*DAEMONS, "cloud-init", "ping", "host-device", "host-local", "macvlan")
 
-#: The first name that the kernel of an EC2 instance with ENA gives a secondary interface is ens6, if the primary one is ens5.
+#: The first name that the kernel of an EC2 instance with ENA gives a secondary interface is ens6,
+#: if the primary one is ens5.
 FIRST_LINK = 5
 
 

@@ -31,7 +31,8 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
 
 /**
  * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. A hardened image may
- * mount /tmp with noexec, so nothing is executed there. The bundle is a number in base 94 (`node/bundle.py`).
+ * mount /tmp with noexec, so nothing is executed there. The bundle is a number in base 94, which 3**20 divides if
+ * nothing of it is damaged (`node/bundle.py`). If it is, the script ends, and kubelet does not start without the gate.
  */
 function installScript(settings: string, bundle: string): string {
   return `#!/bin/bash
@@ -43,15 +44,14 @@ cat >$dir/50-hookline.conf <<'HOOKLINE'
 ExecStartPre=/usr/local/libexec/hookline/hookline-gate
 HOOKLINE
 work=$(mktemp -d)
-python3 -c 'import lzma, pathlib, sys
+mkdir -p "$work"/{program,systemd/kubelet.service.d}
+python3 -c 'import lzma, sys
 n = 0
-for digit in b"".join(sys.stdin.buffer.read().split()):
-  n = n * 94 + digit - 33
-parts = iter(lzma.decompress(n.to_bytes(n.bit_length() // 8 + 1, "big")).decode().split("\\0"))
-for name, text in zip(parts, parts):
-  path = pathlib.Path(sys.argv[1], name)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(text)' "$work" <<'HOOKLINE'
+for c in sys.stdin.buffer.read():
+  if c > 32: n = n * 94 + c - 33
+if n % 3**20: sys.exit("Hookline: damaged user data")
+it = iter(lzma.decompress(n.to_bytes(n.bit_length() // 8 + 1, "big")[:-4]).decode().split("\\0"))
+for f, t in zip(it, it): open(sys.argv[1] + f, "w").write(t)' "$work/" <<'HOOKLINE'
 ${readFileSync(bundle, 'utf8')}HOOKLINE
 bash "$work/install.sh" <<'HOOKLINE'
 ${settings}

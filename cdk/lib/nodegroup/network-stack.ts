@@ -15,6 +15,9 @@ export const VPC_OUTPUT = 'VpcId';
 /** The output of the cluster, as node groups need it. */
 export const CLUSTER_OUTPUT = 'Cluster';
 
+/** The output of the account. */
+export const ACCOUNT_OUTPUT = 'Account';
+
 /** The name of the network's stack of a configuration. */
 export function networkStackName(stackName: string): string {
   return `${stackName}-network`;
@@ -54,6 +57,7 @@ export class NetworkStack extends Stack {
     const output = (name: string, value: string, description: string): CfnOutput =>
       new CfnOutput(this, name, { value, description });
     output(VPC_OUTPUT, this.network.vpcId, 'The VPC');
+    output(ACCOUNT_OUTPUT, this.account, 'The account of these ids');
     if (cluster !== undefined) {
       output('ClusterName', cluster.name, 'The cluster');
     }

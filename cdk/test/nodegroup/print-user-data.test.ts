@@ -1,6 +1,6 @@
 /** `npm run user-data` of a configuration whose ids are those of its network. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -94,6 +94,73 @@ test('a network that came into the file after the deployment is named', () => {
     'the stack hookline-upf-network has no output with the ids of the network "user-plane"',
   );
   expect(stderr).toContain('npx cdk deploy hookline-upf-network');
+});
+
+test.each<[string, Record<string, string>, string]>([
+  [
+    'is no JSON',
+    { NetworkIds2: '{"network":' },
+    'outputs.NetworkIds2: of the stack hookline-upf-network is not JSON. ',
+  ],
+  [
+    'is another value',
+    { NodeSubnetIds: '7' },
+    'outputs.NodeSubnetIds: of the stack hookline-upf-network is not a JSON object. ',
+  ],
+  ['lacks a field', { NetworkIds1: '{"network":"signaling"}' }, 'outputs.NetworkIds1.subnetIds: '],
+  [
+    'has an id that is no text',
+    { NetworkIds1: '{"network":"signaling","securityGroupId":"sg-1","subnetIds":{"us-west-2a":7}}' },
+    'outputs.NetworkIds1.subnetIds.us-west-2a: of the stack hookline-upf-network is no text. ',
+  ],
+  ['has half a cluster', { Cluster: '{"name":"core"}' }, 'outputs.Cluster.securityGroupId: '],
+])('an output that %s is named, with the remedy', (_, changed, says) => {
+  const file = join(folder, 'broken.json');
+  writeFileSync(file, JSON.stringify({ 'hookline-upf-network': { ...outputs, ...changed } }));
+  const { status, stderr } = printed('exit 1', '--outputs', file);
+  expect(status).not.toBe(0);
+  expect(stderr).toContain(says);
+  expect(stderr).toContain('Write it again: npx cdk deploy hookline-upf-network');
+  expect(stderr).not.toContain('SyntaxError');
+});
+
+test('a stack of another account or Region than the configuration’s is refused', () => {
+  const config = JSON.parse(readFileSync(FILE, 'utf8')) as object;
+  const file = join(folder, 'config.json');
+  writeFileSync(file, JSON.stringify({ ...config, account: '123456789012' }));
+  const of = (aws: string, ...args: string[]): string => printed(aws, '--config', file, ...args).stderr;
+  const id = 'arn:aws:cloudformation:eu-west-1:210987654321:stack/hookline-upf-network/1';
+  const stacks = JSON.parse(readFileSync(describing(outputs).replace('cat ', ''), 'utf8')) as {
+    Stacks: object[];
+  };
+  writeFileSync(
+    join(folder, 'other.json'),
+    JSON.stringify({ Stacks: stacks.Stacks.map((stack) => ({ ...stack, StackId: id })) }),
+  );
+  const said = of(`cat ${folder}/other.json`);
+  expect(said).toContain(
+    'account: the stack hookline-upf-network that was read is in the account 210987654321, and the configuration is for 123456789012. ',
+  );
+  expect(said).toContain('region: the stack hookline-upf-network that was read is in the Region eu-west-1');
+  // A file of `cdk deploy` has the account as an output.
+  const ofFile = join(folder, 'other-account.json');
+  writeFileSync(ofFile, JSON.stringify({ 'hookline-upf-network': { ...outputs, Account: '210987654321' } }));
+  expect(of('exit 1', '--outputs', ofFile)).toContain('is in the account 210987654321');
+});
+
+test('an AWS CLI that prints something else is told', () => {
+  for (const aws of ['echo Welcome', 'echo null', `echo '{"Stacks":[]}'`]) {
+    const { status, stderr } = printed(aws);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('network: what `aws cloudformation describe-stacks` printed');
+  }
+  const file = join(folder, 'null.json');
+  for (const text of ['null', '[]', '{"hookline-upf-network":"text"}']) {
+    writeFileSync(file, text);
+    expect(printed('exit 1', '--outputs', file).stderr).toContain(
+      'has no outputs of the stack hookline-upf-network',
+    );
+  }
 });
 
 test('credentials that are wrong are told in the words of the AWS CLI', () => {

@@ -108,8 +108,8 @@ impl Aws {
         Ok(Some(function(role, found.description, found.code_sha256)))
     }
 
-    /// How many interfaces the Region may have (GetServiceQuota; GetAWSDefaultServiceQuota where the
-    /// account has no value of its own).
+    /// How many interfaces the Region may have (GetServiceQuota; GetAWSDefaultServiceQuota where
+    /// the account has no value of its own).
     ///
     /// # Errors
     /// Returns why a call failed.

@@ -5,8 +5,8 @@ use aws_sdk_eventbridge::types::{RuleState, Target as SdkTarget};
 use super::{Aws, Error};
 use crate::observed::deployment::{Retry, Rule, Target};
 
-/// The most pages of rules that are read. A bus has at most 300 rules by default (EventBridge quotas,
-/// "Rules"), and a page has 100.
+/// The most pages of rules that are read. A bus has at most 300 rules by default (EventBridge
+/// quotas, "Rules"), and a page has 100.
 const MAX_PAGES: usize = 10;
 
 impl Aws {

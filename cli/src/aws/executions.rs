@@ -10,8 +10,8 @@ use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 
 /// The most executions, and the most events, of a page (Step Functions API Reference).
 const PAGE: i32 = 1000;
-/// The most pages of a history that are read. An execution has at most 25,000 events (Step Functions
-/// quotas), and the first ones matter no more after this many.
+/// The most pages of a history that are read. An execution has at most 25,000 events (Step
+/// Functions quotas), and the first ones matter no more after this many.
 const MAX_HISTORY_PAGES: usize = 10;
 
 impl Aws {
@@ -130,8 +130,9 @@ impl Aws {
         }
     }
 
-    /// Starts an execution and returns its ARN (StartExecution). With the input of a running execution
-    /// of this name, that one is returned. `None` if the name was used otherwise, in the last 90 days.
+    /// Starts an execution and returns its ARN (StartExecution). With the input of a running
+    /// execution of this name, that one is returned. `None` if the name was used otherwise, in the
+    /// last 90 days.
     ///
     /// # Errors
     /// Returns why the call failed.

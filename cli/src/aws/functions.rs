@@ -72,8 +72,8 @@ impl Aws {
         })
     }
 
-    /// The numbers of the published versions of a function (ListVersionsByFunction). Empty if there is
-    /// no such function.
+    /// The numbers of the published versions of a function (ListVersionsByFunction). Empty if there
+    /// is no such function.
     ///
     /// # Errors
     /// Returns why a call failed.

@@ -61,6 +61,18 @@ impl Aws {
         Ok(found)
     }
 
+    /// The first hundred groups of the Region (DescribeAutoScalingGroups).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn first_groups(&self) -> Result<Vec<Group>, Error> {
+        let call = self.autoscaling.describe_auto_scaling_groups();
+        let answer = call.max_records(PAGE).send().await;
+        let page = self.answer("autoscaling:DescribeAutoScalingGroups", answer)?;
+        let groups = page.auto_scaling_groups.unwrap_or_default();
+        Ok(groups.into_iter().filter_map(group).collect())
+    }
+
     /// These instances, as Auto Scaling knows them in groups and in warm pools, each with its group
     /// (DescribeAutoScalingInstances). DescribeAutoScalingGroups lists none of a warm pool.
     ///
@@ -139,8 +151,8 @@ impl Aws {
         Ok(())
     }
 
-    /// Notes on a group that its launches count anew from `now`, in seconds since the epoch: those before
-    /// make no launch loop (CreateOrUpdateTags).
+    /// Notes on a group that its launches count anew from `now`, in seconds since the epoch: those
+    /// before make no launch loop (CreateOrUpdateTags).
     ///
     /// # Errors
     /// Returns why the call failed.
@@ -161,8 +173,8 @@ impl Aws {
     }
 
     /// The activities of a group, or of all groups of the Region: those that go on, then the newest
-    /// that have ended, at least back to those that began at `since`, in seconds since the epoch. At
-    /// most so many pages of a hundred are read; and whether that was enough.
+    /// that have ended, at least back to those that began at `since`, in seconds since the epoch.
+    /// At most so many pages of a hundred are read; and whether that was enough.
     ///
     /// # Errors
     /// Returns why a call failed.

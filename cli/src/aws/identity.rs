@@ -220,8 +220,8 @@ impl Origin {
     }
 }
 
-/// How to sign in to the AWS profile `base` by a command of the AWS CLI, of which this command has no code,
-/// and to export the credentials of `profile`, which rests on it.
+/// How to sign in to the AWS profile `base` by a command of the AWS CLI, of which this command has
+/// no code, and to export the credentials of `profile`, which rests on it.
 fn sign_in(login: &str, base: &str, profile: &str, by_option: bool) -> String {
     let (base, profile) = (quoted(base), quoted(profile));
     let without = if by_option {
@@ -235,8 +235,8 @@ fn sign_in(login: &str, base: &str, profile: &str, by_option: bool) -> String {
     )
 }
 
-/// How a profile gets its credentials, in the order in which the SDK looks, and the profile that says so.
-/// `None` if it has none.
+/// How a profile gets its credentials, in the order in which the SDK looks, and the profile that
+/// says so. `None` if it has none.
 fn method<'a>(profiles: &'a ProfileSet, name: &'a str) -> Option<(Method, &'a str)> {
     let mut name = name;
     // A chain of roles begins with the profile that has credentials. A loop is the SDK's to refuse.

@@ -15,8 +15,8 @@ const MAX_METRICS: usize = 500;
 const PERIOD: i32 = 60;
 
 impl Aws {
-    /// How many calls of a deployment AWS throttled from `since` on and before `until`, in seconds since
-    /// the epoch: for each of these subjects, in their order (GetMetricData).
+    /// How many calls of a deployment AWS throttled from `since` on and before `until`, in seconds
+    /// since the epoch: for each of these subjects, in their order (GetMetricData).
     ///
     /// # Errors
     /// Returns why a call failed, or that CloudWatch has not read all data.

@@ -269,8 +269,8 @@ impl Aws {
         Ok(found)
     }
 
-    /// The limits of an instance type (DescribeInstanceTypes); `None` if EC2 does not know the type,
-    /// or nothing of its network.
+    /// The limits of an instance type (DescribeInstanceTypes); `None` if EC2 does not know the
+    /// type, or nothing of its network.
     ///
     /// # Errors
     /// Returns why the call failed.

@@ -2,9 +2,9 @@
 
 use super::Error;
 
-/// The entries of the first pages, at most so many, up to the page that reaches back far enough; and
-/// whether that was enough, or all there are. `page` reads the page of a token, and returns the token of the
-/// next one.
+/// The entries of the first pages, at most so many, up to the page that reaches back far enough;
+/// and whether that was enough, or all there are. `page` reads the page of a token, and returns the
+/// token of the next one.
 ///
 /// # Errors
 /// Returns why a call failed.

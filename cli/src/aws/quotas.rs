@@ -6,8 +6,9 @@ use super::{Aws, Error};
 
 /// Step Functions, in Service Quotas.
 const SERVICE: &str = "states";
-/// The names of the quotas of StartExecution's bucket (`aws service-quotas list-service-quotas --service-code states`). AWS documents
-/// the bucket (Step Functions Developer Guide, "Quotas related to API action throttling"), and no quota's code.
+/// The names of the quotas of StartExecution's bucket (`aws service-quotas list-service-quotas
+/// --service-code states`). AWS documents the bucket (Step Functions Developer Guide, "Quotas
+/// related to API action throttling"), and no quota's code.
 const CAPACITY: &str = "StartExecution throttle token bucket size";
 const REFILL: &str = "StartExecution throttle token refill rate per second";
 /// The most quotas of a page (Service Quotas API Reference, ListServiceQuotas).
@@ -16,7 +17,8 @@ const PAGE: i32 = 100;
 const MAX_PAGES: usize = 3;
 
 impl Aws {
-    /// The token bucket of StartExecution; `None` if Service Quotas does not have it by its names (ListServiceQuotas).
+    /// The token bucket of StartExecution; `None` if Service Quotas does not have it by its names
+    /// (ListServiceQuotas).
     ///
     /// # Errors
     /// Returns why a call failed.

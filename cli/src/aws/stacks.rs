@@ -13,7 +13,8 @@ impl Aws {
     pub(crate) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
         let call = self.cloudformation.describe_stacks().stack_name(name);
         let answer = call.send().await;
-        // CloudFormation API Reference, DescribeStacks: a stack that does not exist is a ValidationError.
+        // CloudFormation API Reference, DescribeStacks: a stack that does not exist is a
+        // ValidationError.
         let is_missing = answer.as_ref().is_err_and(|error| {
             error.code() == Some("ValidationError")
                 && error

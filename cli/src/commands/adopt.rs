@@ -204,7 +204,8 @@ struct Function<'a> {
 }
 
 impl Function<'_> {
-    /// Invokes it for these nodes, or for all. It may run twice for a node: it starts one execution.
+    /// Invokes it for these nodes, or for all. It may run twice for a node: it starts one
+    /// execution.
     async fn invoke(&self, only: Option<&BTreeSet<InstanceId>>, dry_run: bool) -> Result<Round> {
         let mut payload = self.payload.clone();
         if let Some(payload) = payload.as_object_mut() {

@@ -2,10 +2,9 @@
 
 mod configuration;
 mod network;
+mod rates;
 mod subject;
 
-use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::ProfileInput;
 use serde::Serialize;
 
 use crate::aws::Aws;
@@ -18,6 +17,7 @@ use crate::output::{BAD, GOOD, LABEL, Output, Page, Report};
 use crate::settings::{AwsSettings, Subject};
 use crate::survey;
 use network::OfNetwork;
+use rates::AssumedRates;
 use subject::{Problems, Read};
 
 /// What the check found.
@@ -36,6 +36,8 @@ struct Checked {
     room: Vec<RoomOfZone>,
     /// What could not be judged, without being wrong.
     notes: Vec<String>,
+    /// EC2's request rates, as the profiles assume them: no call tells those of an account.
+    assumed_rates: Vec<AssumedRates>,
     /// How many calls were made.
     calls: usize,
 }
@@ -49,7 +51,7 @@ pub(super) async fn run(
     let mut account = Account::default();
     let mut file = None;
     let mut stack = stack.map(str::to_owned);
-    let mut of_network = None;
+    let (mut of_network, mut region) = (None, None);
     match subject::read(subject)? {
         Read::Deployed => account.deployed = true,
         Read::Profiles(read) => {
@@ -60,6 +62,7 @@ pub(super) async fn run(
             if let Some(of) = read.configuration {
                 stack = stack.or(Some(of.stack));
                 account.of_configuration = of.account;
+                region = of.region;
                 account.to_be_on_nodes = of.on_nodes;
                 account.network_owners = Some(of.network_owners);
                 account.to_be_reserved = Some(of.reserved_concurrency);
@@ -69,8 +72,14 @@ pub(super) async fn run(
         Read::Wrong(problems) => return wrong(&problems, output),
     }
     let aws = Aws::connect(settings).await?;
+    let name = file.clone().unwrap_or_default();
+    refuse_elsewhere(&aws, name, account.of_configuration.as_ref(), region).await?;
     if let (Some(network), Some(stack)) = (of_network, &stack) {
-        ids_of_network(&aws, &mut account, &network, stack).await?;
+        let file = file.as_deref().unwrap_or_default();
+        let found = ids_of_network(&aws, &mut account, &network, stack, file).await?;
+        if let Some(problems) = found {
+            return wrong(&problems, output);
+        }
     }
     match account.deployed {
         true => {
@@ -101,29 +110,57 @@ pub(super) async fn run(
     })
 }
 
-/// Gives the profiles the ids of their network, as far as its stack tells them.
+/// Refuses a configuration for another account or Region than the calls go to: all of it would be
+/// missing there.
+async fn refuse_elsewhere(
+    aws: &Aws,
+    name: String,
+    account: Option<&String>,
+    region: Option<String>,
+) -> Result<()> {
+    if let Some(wanted) = region.filter(|it| it != aws.region()) {
+        let has = aws.region().to_owned();
+        return Err(Error::OtherRegion { name, wanted, has });
+    }
+    let Some(wanted) = account else {
+        return Ok(());
+    };
+    let has = aws.caller_identity().await?.account;
+    match *wanted == has {
+        true => Ok(()),
+        false => Err(Error::OtherAccount {
+            name,
+            wanted: wanted.clone(),
+            has,
+        }),
+    }
+}
+
+/// Gives the profiles the ids of their network, as far as its stack tells them. With these, a
+/// profile may break a rule.
 async fn ids_of_network(
     aws: &Aws,
     account: &mut Account,
     network: &OfNetwork,
     stack: &str,
-) -> Result<()> {
+    file: &str,
+) -> Result<Option<Problems>> {
     let name = network::stack_of(stack);
     let seen = survey::stack(aws, account, &name).await?;
     let completed = network.complete(&name, seen.as_ref());
     account.unknown_network = completed.unknown;
-    let profiles = completed.profiles.into_iter().map(|value| {
-        let profile = Profile::read(value.clone()).map_err(|error| Error::Internal {
-            doing: "reading a profile with the ids of its network",
-            detail: error.to_string(),
-        })?;
-        Ok(ProfileInput { value, profile })
-    });
-    account.profiles = profiles.collect::<Result<_>>()?;
-    Ok(())
+    Ok(
+        match subject::with_ids_of(&name, file, completed.profiles)? {
+            Ok(profiles) => {
+                account.profiles = profiles;
+                None
+            }
+            Err(problems) => Some(problems),
+        },
+    )
 }
 
-/// A file whose profiles break rules that need no account.
+/// A file whose profiles break rules: alone, or with the ids of their network.
 fn wrong(problems: &Problems, output: &Output) -> Result<Code> {
     output.report(problems)?;
     Ok(Code::ProblemsFound)
@@ -150,6 +187,7 @@ impl Checked {
             findings: check::findings(account, &room),
             room,
             notes: check::notes(account),
+            assumed_rates: rates::assumed(&account.profiles),
             calls: aws.calls(),
         }
     }
@@ -178,15 +216,17 @@ impl Report for Checked {
             true => "not known".to_owned(),
             false => names(&self.groups),
         };
-        page.table(
-            LABEL,
-            &[
-                ("Checked", &what),
-                ("Deployment", &format!("{deployment} in {}", self.region)),
-                ("Profiles", &names(&self.profiles)),
-                ("Groups", &groups),
-            ],
-        );
+        let profiles = names(&self.profiles);
+        let deployment = format!("{deployment} in {}", self.region);
+        let rates = rates::words(&self.assumed_rates);
+        let mut rows = vec![
+            ("Checked", what.as_str()),
+            ("Deployment", &deployment),
+            ("Profiles", &profiles),
+            ("Groups", &groups),
+        ];
+        rows.extend(rates.as_deref().map(|rates| ("EC2 rates", rates)));
+        page.table(LABEL, &rows);
         page.blank();
         if !self.room.is_empty() {
             let rows: Vec<Vec<String>> = self.room.iter().map(cells).collect();

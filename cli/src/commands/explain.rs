@@ -151,8 +151,9 @@ pub(super) async fn run(
     Ok(Code::Success)
 }
 
-/// Gathers a launch. Where a replay would help, all executions that run are looked for, as `replay` does,
-/// so that the command that is printed is not refused; elsewhere, the calls for that are saved.
+/// Gathers a launch. Where a replay would help, all executions that run are looked for, as `replay`
+/// does, so that the command that is printed is not refused; elsewhere, the calls for that are
+/// saved.
 async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Result<Case> {
     let again = Known {
         instance: known.instance.clone(),
@@ -398,8 +399,8 @@ impl OfExecution {
 }
 
 impl Launch {
-    /// What failed in the execution, with its label: all so far in one that runs; in one that failed, the first
-    /// error, where that is not the one that the execution ended with.
+    /// What failed in the execution, with its label: all so far in one that runs; in one that
+    /// failed, the first error, where that is not the one that the execution ended with.
     fn what_failed(&self) -> Option<(&'static str, String)> {
         let execution = self.executions.first()?;
         let failures = story::failures(&self.story);

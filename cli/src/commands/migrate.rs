@@ -116,8 +116,8 @@ impl Tags {
         Ok(tags)
     }
 
-    /// Whether this profile selects what the interface was created for. Another deployment may have a profile
-    /// of the same name.
+    /// Whether this profile selects what the interface was created for. Another deployment may have
+    /// a profile of the same name.
     fn select(&self, profile: &Profile, found: &Untagged) -> bool {
         let none = BTreeMap::new();
         let of_group = self.of_groups.get(&found.group).unwrap_or(&none);

@@ -70,8 +70,8 @@ pub(super) async fn run(
     })
 }
 
-/// Looks at the interfaces, then at the executions, then at the groups, and decides. Returns the name
-/// of the deployment too.
+/// Looks at the interfaces, then at the executions, then at the groups, and decides. Returns the
+/// name of the deployment too.
 async fn look(aws: &Aws, deployment: &Deployment, asked: &[Asked]) -> Result<(String, Decision)> {
     let ours = [own::INSTANCE_ID.to_owned()];
     let mut seen = aws.interfaces(&[("tag-key", &ours)]).await?;

@@ -40,7 +40,8 @@ struct Replaying {
     name: Option<String>,
     /// The ARN of the execution whose input it has; null if there is none to repeat.
     repeats: Option<String>,
-    /// Whose profile it has: `execution`, `deployed` or `earlier-execution`; null if nothing is started.
+    /// Whose profile it has: `execution`, `deployed` or `earlier-execution`; null if nothing is
+    /// started.
     profile: Option<ProfileSource>,
     /// Whether the deployed profile is another one than the execution's.
     profile_has_changed: bool,
@@ -102,8 +103,8 @@ pub(super) async fn run(
         }
         Some(started) => {
             replaying.done = Stage::Done;
-            // Reconcile abandons the launch of an execution that is stopped, unless it finds another
-            // one in the list.
+            // Reconcile abandons the launch of an execution that is stopped, unless it finds
+            // another one in the list.
             if !replaying.replaces.is_empty()
                 && let Err(error) = stop_old(&aws, &case, &started, &mut replaying).await
             {

@@ -31,8 +31,8 @@ struct Status {
     region: String,
     reconcile: Option<Rounds>,
     groups: Vec<Row>,
-    /// Whether all launches of the last hour were looked at; with `false`, only the newest ones, and those
-    /// that go on.
+    /// Whether all launches of the last hour were looked at; with `false`, only the newest ones,
+    /// and those that go on.
     all_launches: bool,
     trouble: Vec<Finding>,
     leaked_interfaces: Vec<Leaked>,
@@ -60,6 +60,8 @@ struct Row {
     hook: Option<HookOfRow>,
     wanted: i32,
     in_service: usize,
+    /// Those that somebody took out of service for a while. They do not count.
+    on_standby: usize,
     /// At a launch hook, those on their way into the warm pool too.
     waiting: usize,
     /// Those of them on their way into the warm pool.
@@ -82,7 +84,8 @@ struct HookOfRow {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LastLaunch {
-    /// `IN SERVICE`, `NO INSTANCE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
+    /// `IN SERVICE`, `NO INSTANCE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its
+    /// instance.
     result: &'static str,
     /// In seconds since the epoch.
     at: i64,
@@ -181,6 +184,7 @@ impl Row {
             }),
             wanted: group.desired,
             in_service: group.in_service().count(),
+            on_standby: group.members.iter().filter(|it| it.is_on_standby()).count(),
             waiting: group.waiting().count(),
             waiting_for_warm_pool: group.into_pool.iter().filter(|it| it.waits()).count(),
             longest_wait_seconds: since.map(|since| fleet.now - since),
@@ -211,7 +215,10 @@ impl Row {
                 format!("{} s", hook.heartbeat_timeout_seconds)
             }),
             self.wanted.to_string(),
-            self.in_service.to_string(),
+            match self.on_standby {
+                0 => self.in_service.to_string(),
+                number => format!("{}, {number} on standby", self.in_service),
+            },
             waiting,
             last.map_or_else(String::new, |last| {
                 format!("{}, {}", last.result, ago(last.at, now))

@@ -1,4 +1,5 @@
-//! `hookline user-data explain`: how a node with this user data would join its cluster, and why it would not.
+//! `hookline user-data explain`: how a node with this user data would join its cluster, and why it
+//! would not.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -145,9 +145,9 @@ async fn named_now(aws: &Aws, machines: &[StateMachine]) -> Result<BTreeSet<Func
 
 /// The functions that the definitions name with which these executions began.
 ///
-/// An update of a state machine counts for all executions that begin later, and gives the definition
-/// an id of its own. So where two executions began with one definition, all between them did, and
-/// need not be looked at: Step Functions allows few of these calls.
+/// An update of a state machine counts for all executions that begin later, and gives the
+/// definition an id of its own. So where two executions began with one definition, all between them
+/// did, and need not be looked at: Step Functions allows few of these calls.
 async fn named_by(
     aws: &Aws,
     mut executions: Vec<ListedExecution>,
@@ -178,8 +178,8 @@ async fn named_by(
     Ok(functions)
 }
 
-/// Deletes the versions, the oldest first. Those that are deleted stay in `versions`; after an error, all
-/// others are left.
+/// Deletes the versions, the oldest first. Those that are deleted stay in `versions`; after an
+/// error, all others are left.
 async fn delete(aws: &Aws, versions: &mut Versions) -> Result<()> {
     let mut failed = None;
     for of_function in &mut versions.functions {

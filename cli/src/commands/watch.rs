@@ -25,12 +25,13 @@ use crate::settings::AwsSettings;
 
 /// How long after a look the next one begins. Each makes the calls of one `status`.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long after a look at throttled calls the next one begins. CloudWatch is a minute or two behind, and
-/// charges for each metric that is read.
+/// How long after a look at throttled calls the next one begins. CloudWatch is a minute or two
+/// behind, and charges for each metric that is read.
 const THROTTLED_EVERY: Duration = Duration::from_secs(30);
 /// How far back throttled calls are counted, in seconds.
 const THROTTLED_IN: i64 = 300;
-/// How often it is drawn, so that times go on, and the view fits a terminal that has changed its size.
+/// How often it is drawn, so that times go on, and the view fits a terminal that has changed its
+/// size.
 const REDRAW: Duration = Duration::from_secs(1);
 /// How many launches a page key scrolls.
 const PAGE: usize = 20;

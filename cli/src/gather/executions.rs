@@ -1,5 +1,6 @@
-//! Finds the executions of a launch. Step Functions lists no input, and the name of an execution that an
-//! event starts tells no instance. The instance tells the execution that decided about it last.
+//! Finds the executions of a launch. Step Functions lists no input, and the name of an execution
+//! that an event starts tells no instance. The instance tells the execution that decided about it
+//! last.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +29,8 @@ pub(super) enum Search {
     AllRunning,
 }
 
-/// Finds the executions for an instance: the one that was asked about, then those that run, then the newest
-/// first.
+/// Finds the executions for an instance: the one that was asked about, then those that run, then
+/// the newest first.
 pub(super) async fn find(
     aws: &Aws,
     case: &mut Case,
@@ -99,8 +100,8 @@ pub(super) async fn find(
     Ok(())
 }
 
-/// Adds the executions that run to those that were found, and returns whether there are any. The case then
-/// tells how many run of which it is not known which instances they are for.
+/// Adds the executions that run to those that were found, and returns whether there are any. The
+/// case then tells how many run of which it is not known which instances they are for.
 pub(super) async fn add_running(aws: &Aws, case: &mut Case) -> Result<bool> {
     let known: BTreeSet<String> = case.executions.iter().map(|it| it.arn.clone()).collect();
     let may_be_its = |execution: &&ListedExecution| {
@@ -118,7 +119,8 @@ pub(super) async fn add_running(aws: &Aws, case: &mut Case) -> Result<bool> {
     Ok(found_any)
 }
 
-/// One that runs holds the hook, though a newer one, as of an event that came twice, may have ended.
+/// One that runs holds the hook, though a newer one, as of an event that came twice, may have
+/// ended.
 fn in_order(execution: &Execution) -> (bool, std::cmp::Reverse<i64>) {
     let ended = !execution.is_running();
     (ended, std::cmp::Reverse(execution.started))
@@ -130,9 +132,9 @@ fn told(case: &Case) -> Option<String> {
     is_execution_name(name).then(|| case.deployment.machine.execution(name))
 }
 
-/// Whether an execution that began then, in milliseconds since the epoch, is of a launch before the one
-/// that goes on. An instance that leaves a warm pool has had an execution on its way in, whose event is of
-/// no use now.
+/// Whether an execution that began then, in milliseconds since the epoch, is of a launch before the
+/// one that goes on. An instance that leaves a warm pool has had an execution on its way in, whose
+/// event is of no use now.
 fn is_of_earlier_launch(case: &Case, started: i64) -> bool {
     let launch = case.launch_in_progress();
     launch.is_some_and(|launch| started < 1_000 * launch.started - BEFORE_LAUNCH)

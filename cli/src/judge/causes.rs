@@ -1,13 +1,11 @@
-//! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's and
-//! the functions' own texts come last: where nothing else says why.
-
-use hookline_domain::execution::{Plan, Step as PlanStep};
+//! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's
+//! and the functions' own texts come last: where nothing else says why.
 
 use super::check::answers;
 use super::launches::{RETIRED, when_started};
 use super::replay::{self, Replay};
-use super::words::{ago, count, duration, list};
-use super::{Finding, Kind, ended, hooks, network, rules, wired};
+use super::words::{count, duration, list};
+use super::{Finding, Kind, ended, hooks, network, rules, waits, wired};
 use crate::observed::case::Case;
 use crate::observed::execution::{Execution, message};
 
@@ -38,8 +36,9 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     found.extend(ignored(case));
     found.extend(wired::without_tags(case));
     found.extend(wired::changed(case));
-    found.extend(waits_for_turn(case));
+    found.extend(waits::finding(case));
     found.extend(lacks_interfaces(case));
+    found.extend(lacks_interfaces_on_standby(case));
     found.extend(failed(case, &found));
     found.extend(left(case));
     found
@@ -92,8 +91,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         }
     };
     if !case.waits() {
-        // A node may have been launched before the profile was there; that it lacks interfaces is told, and
-        // how a launch ended too.
+        // A node may have been launched before the profile was there; that it lacks interfaces is
+        // told, and how a launch ended too.
         return by_rules;
     }
     let since = case.seen.as_ref().map_or_else(String::new, |seen| {
@@ -263,40 +262,6 @@ fn ignored(case: &Case) -> Option<Finding> {
     )))
 }
 
-/// A launch whose execution waits: for what, by its newest plan.
-fn waits_for_turn(case: &Case) -> Option<Finding> {
-    if !case.execution()?.is_running() {
-        return None;
-    }
-    let mut events = case.history.iter().rev();
-    let entered = events.find(|event| event.entered().is_some())?;
-    let state = entered.entered()?;
-    let plan = newest_plan(case);
-    let since = ago(entered.at / 1_000, case.now);
-    let (PlanStep::Wait { .. }, "WaitForTurn") = (&plan.as_ref()?.step, state) else {
-        return None;
-    };
-    let ahead = plan.map_or(0, |plan| plan.ahead);
-    Some(
-        Finding::new(
-            Kind::WaitsForTurn,
-            format!(
-                "The execution has been waiting in WaitForTurn since {since}; {} before it.",
-                count(ahead, "launch is", "launches are")
-            ),
-        )
-        .say("Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is extended when it has to be."),
-    )
-}
-
-/// The newest plan in the execution's data.
-fn newest_plan(case: &Case) -> Option<Plan> {
-    let mut events = case.history.iter().rev();
-    let planned = events.find(|event| event.left() == Some("PlanInterfaces"))?;
-    let data: serde_json::Value = serde_json::from_str(planned.output.as_deref()?).ok()?;
-    serde_json::from_value(data.get("plan")?.clone()).ok()
-}
-
 /// A node that is in service without all its interfaces.
 fn lacks_interfaces(case: &Case) -> Option<Finding> {
     let missing = case.networks_without_interface();
@@ -334,8 +299,39 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     )
 }
 
-/// The finding with each interface of these networks that was created for the instance and is on another
-/// one, and the command that detaches it there.
+/// A node on standby without all its interfaces: neither reconcile nor `adopt` looks at it until it
+/// is back.
+fn lacks_interfaces_on_standby(case: &Case) -> Option<Finding> {
+    let missing = case.networks_without_interface();
+    if case.lifecycle_state() != Some("Standby") || missing.is_empty() || case.runs() {
+        return None;
+    }
+    let finding = Finding::new(
+        Kind::NodeLacksInterfaces,
+        format!(
+            "{} is on standby and has no interface of {}.",
+            case.instance,
+            missing.join(", ")
+        ),
+    )
+    .of_group(case.group_name())
+    .shown_by("Neither reconcile nor adopt looks at an instance on standby.")
+    .say("Keep pods off the node (kubectl cordon), and put it back into service:")
+    .run([
+        "aws",
+        "autoscaling",
+        "exit-standby",
+        "--auto-scaling-group-name",
+        case.group_name(),
+        "--instance-ids",
+        case.instance.as_str(),
+    ]);
+    let finding = finding.say("Then adopt it:");
+    Some(finding.run(["hookline", "adopt", case.instance.as_str(), "--yes"]))
+}
+
+/// The finding with each interface of these networks that was created for the instance and is on
+/// another one, and the command that detaches it there.
 fn with_those_on_others(finding: Finding, case: &Case, networks: &[&str]) -> Finding {
     let others = wired::on_others(case, networks).into_iter();
     others.fold(finding, |finding, (words, attachment)| {
@@ -386,7 +382,8 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
         .shown_by(cause.as_str());
     let told = finding.evidence.len();
     let finding = with_those_on_others(finding, case, &missing);
-    // Of an interface that is on another instance, the function says only that it is not as it should be.
+    // Of an interface that is on another instance, the function says only that it is not as it
+    // should be.
     let finding = match finding.evidence.len() > told {
         true => finding,
         false => finding.shown_by(unseen(error, &cause, found)),
@@ -414,7 +411,8 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
     )
 }
 
-/// What EC2 answers when the Region may have no more interfaces (Amazon EC2 API Reference, "Error codes").
+/// What EC2 answers when the Region may have no more interfaces (Amazon EC2 API Reference, "Error
+/// codes").
 const LIMIT_EXCEEDED: &str = "NetworkInterfaceLimitExceeded";
 
 /// Why nothing that was observed explains an error.

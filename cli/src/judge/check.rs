@@ -4,6 +4,7 @@ pub(super) mod answers;
 mod concurrency;
 mod gate;
 mod limits;
+mod max_pods;
 mod network;
 mod parts;
 mod rates;
@@ -14,7 +15,7 @@ mod versions;
 
 use hookline_domain::profile::Selector;
 
-use super::trouble::no_group_with_tags;
+use super::trouble::{no_group_with_tags, uncovered};
 use super::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
@@ -34,6 +35,10 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
         );
     }
     found.extend(missing_groups(account));
+    if let Some(deployment) = &account.deployment {
+        let uncovered = uncovered(deployment, &account.uncovered).into_iter();
+        found.extend(uncovered.map(|finding| finding.at("the selectors of the profiles")));
+    }
     found.extend(answers::findings(account));
     for input in &account.profiles {
         found.extend(network::findings(account, &input.profile));
@@ -63,6 +68,7 @@ pub(crate) fn notes(account: &Account) -> Vec<String> {
     notes.extend(user_data::notes(account));
     notes.extend(network::notes(account));
     notes.extend(roles::notes(account));
+    notes.extend(rates::notes(account));
     let new = account.profiles.iter().filter(|input| {
         let mut groups = account.groups_of(&input.profile.selector);
         is_of_node_group(account, &input.profile.name) && groups.next().is_none()
@@ -185,6 +191,9 @@ fn explained(finding: Finding) -> Finding {
         }
         Kind::MaxPodsTooLarge => {
             "The scheduler puts pods on the node that get no address. They stay in ContainerCreating."
+        }
+        Kind::MaxPodsExpression => {
+            "The node takes another number of pods than was meant, and only its journal says so."
         }
         Kind::ConcurrencySmall => {
             "Launches wait for one another. If that lasts, they are abandoned, or a hook times out."

@@ -53,7 +53,8 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     let ended = ended_at(case);
     let came_first = match (by, ended) {
         (_, Some(ended)) => came_first(case, ended),
-        // EC2 gives no time for most of its own reasons. Had Auto Scaling ended the instance, its call would be the reason.
+        // EC2 gives no time for most of its own reasons. Had Auto Scaling ended the instance, its
+        // call would be the reason.
         (EndedBy::Ec2 | EndedBy::Itself, None) => was_launching(case),
         (EndedBy::Call, None) => false,
     };
@@ -135,7 +136,8 @@ fn was_launching(case: &Case) -> bool {
     is_known && succeeded != Some(true) && successful != Some(true)
 }
 
-/// Whether Auto Scaling says that a lifecycle action ended the launch: by ABANDON, or by its timeout.
+/// Whether Auto Scaling says that a lifecycle action ended the launch: by ABANDON, or by its
+/// timeout.
 fn hook_ended(launch: &Activity) -> bool {
     launch
         .message
@@ -148,8 +150,8 @@ fn hook_timed_out(launch: &Activity) -> bool {
     launch.message.to_ascii_lowercase().contains("timeout")
 }
 
-/// A hook that ended the launch by its timeout, as Auto Scaling says. `lost` is why the launch had no execution,
-/// and `of_hooks` what is wrong with the hooks: both are told below.
+/// A hook that ended the launch by its timeout, as Auto Scaling says. `lost` is why the launch had
+/// no execution, and `of_hooks` what is wrong with the hooks: both are told below.
 pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
     if let Some(finding) = by_another_hook(case, activity) {

@@ -33,8 +33,8 @@ pub(crate) enum Kind {
     GroupBraked,
     /// Auto Scaling cannot launch an instance.
     CannotLaunch,
-    /// Several launches were abandoned and replaced. Whether that is a launch loop, reconcile decides by
-    /// more than Auto Scaling's activities tell (`hookline_domain::reconcile::loops`).
+    /// Several launches were abandoned and replaced. Whether that is a launch loop, reconcile
+    /// decides by more than Auto Scaling's activities tell (`hookline_domain::reconcile::loops`).
     RepeatedFailures,
     /// A launch was abandoned.
     LaunchAbandoned,
@@ -44,7 +44,8 @@ pub(crate) enum Kind {
     ExecutionEnded,
     /// A launch waits, and its execution has succeeded: another hook holds it.
     OtherHook,
-    /// A launch waits, and its execution found that it is not for its profile: nobody completes the hook.
+    /// A launch waits, and its execution found that it is not for its profile: nobody completes the
+    /// hook.
     LaunchIgnored,
     /// An interface of a node has lost the tags by which Hookline knows it.
     TagsMissing,
@@ -98,6 +99,8 @@ pub(crate) enum Kind {
     GateDiffers,
     /// A node takes more pods than it has addresses for.
     MaxPodsTooLarge,
+    /// nodeadm does not take the expression for the number of pods.
+    MaxPodsExpression,
     /// The Region may not have as many interfaces as the groups may grow to.
     QuotaSmall,
     /// Few functions may run at once.
@@ -257,7 +260,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 53] = [
+    const ALL: [Kind; 54] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -302,6 +305,7 @@ mod tests {
         Kind::GateMissing,
         Kind::GateDiffers,
         Kind::MaxPodsTooLarge,
+        Kind::MaxPodsExpression,
         Kind::QuotaSmall,
         Kind::ConcurrencySmall,
         Kind::FunctionMissing,

@@ -38,8 +38,8 @@ pub(crate) struct Plan {
     pub(crate) launches: Vec<PlannedLaunch>,
     /// When the last node is ready, in seconds after all are launched at once.
     pub(crate) ready_after_seconds: u32,
-    /// The least time in which EC2's token buckets serve the launches, if they are full at first and
-    /// nobody else uses them, in seconds.
+    /// The least time in which EC2's token buckets serve the launches, if they are full at first
+    /// and nobody else uses them, in seconds.
     pub(crate) bound_seconds: u32,
     /// So many nodes can be launched at once so that the last one is ready within 15 minutes.
     pub(crate) largest_in_time: usize,
@@ -125,9 +125,9 @@ pub(crate) fn plan(seen: &Forecast, nodes: usize) -> Plan {
     }
 }
 
-/// The Availability Zones of the next launches. Auto Scaling launches where the group has the fewest
-/// instances (Auto Scaling User Guide, "Auto Scaling group Availability Zone distribution"); of several
-/// such zones, this takes the first by name.
+/// The Availability Zones of the next launches. Auto Scaling launches where the group has the
+/// fewest instances (Auto Scaling User Guide, "Auto Scaling group Availability Zone distribution");
+/// of several such zones, this takes the first by name.
 fn zones(seen: &Forecast, nodes: usize) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = seen.group.zones.clone();
     let mut zones = Vec::new();
@@ -205,8 +205,8 @@ fn plans(
         .collect()
 }
 
-/// Whether an instance has room for the slots, and their places free, beside what its launch template
-/// attaches.
+/// Whether an instance has room for the slots, and their places free, beside what its launch
+/// template attaches.
 fn check_instance(seen: &Forecast) -> Result<(), String> {
     let (profile, attached) = (&seen.input.profile, &seen.attached);
     let Some(limits) = &seen.limits else {
@@ -315,8 +315,8 @@ fn interfaces(seen: &Forecast, plan: AddressPlan) -> Vec<PlannedInterface> {
         .collect()
 }
 
-/// Moves the slots without a `deviceIndex` of their own down from the places of the launch template,
-/// as an attach does that finds its place taken.
+/// Moves the slots without a `deviceIndex` of their own down from the places of the launch
+/// template, as an attach does that finds its place taken.
 fn around_template(profile: &Profile, attached: &[AttachmentPoint], slots: &mut [Planned]) {
     let mut taken: BTreeSet<AttachmentPoint> = attached.iter().copied().collect();
     let fixed = profile.slots.iter().filter_map(AttachmentPoint::fixed);

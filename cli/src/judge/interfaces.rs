@@ -1,5 +1,5 @@
-//! Interfaces beside the nodes and launches that need them: nodes that lack some, and interfaces that
-//! nobody needs.
+//! Interfaces beside the nodes and launches that need them: nodes that lack some, and interfaces
+//! that nobody needs.
 
 use std::collections::BTreeSet;
 
@@ -101,8 +101,8 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
         .collect()
 }
 
-/// The nodes of a group that are InService and lack interfaces of a profile, each with whether it may
-/// be older than that.
+/// The nodes of a group that are InService and lack interfaces of a profile, each with whether it
+/// may be older than that.
 pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<(InstanceId, bool)> {
     let members: Vec<Member> = group
         .in_service()

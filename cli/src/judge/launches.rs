@@ -1,5 +1,5 @@
-//! The launches of a group: which wait without an execution, which fail again and again, and why the
-//! group launches none.
+//! The launches of a group: which wait without an execution, which fail again and again, and why
+//! the group launches none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use hookline_domain::reconcile::{Limits, Member, Waiting, overdue};
 use hookline_domain::time::rfc3339;
 
 use super::words::{ago, count, duration, list};
-use super::{Finding, Kind, interfaces};
+use super::{Finding, Kind, interfaces, tagging};
 use crate::observed::execution::{Execution, message};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, LAUNCH};
@@ -16,8 +16,8 @@ use crate::observed::group::{Activity, Group, LAUNCH};
 /// How long a launch may wait before it counts as one without an execution, in seconds. An event
 /// takes a second or two.
 pub(super) const EVENT_SECONDS: i64 = 15;
-/// The same where it is not known which instances some running executions are for. Then the tag that
-/// `TagNode` writes must tell, and it may retry for a while.
+/// The same where it is not known which instances some running executions are for. Then the tag
+/// that `TagNode` writes must tell, and it may retry for a while.
 const TAG_SECONDS: i64 = 120;
 /// How far back a launch that was abandoned still matters, in seconds.
 const RECENT: i64 = 3_600;
@@ -201,8 +201,8 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
     })
 }
 
-/// The errors of the described executions of the launches that were given up, each with how often it was seen
-/// and the newest cause.
+/// The errors of the described executions of the launches that were given up, each with how often
+/// it was seen and the newest cause.
 fn errors(fleet: &Fleet, group: &str, given_up: &[&Activity]) -> Vec<String> {
     let is_of_these = |execution: &&Execution| {
         let instance = execution.instance();
@@ -270,10 +270,25 @@ pub(crate) fn waiting_without_execution(fleet: &Fleet, group: &Group) -> Vec<Ins
         !in_progress.contains(*instance)
             && match all_known {
                 true => waited >= EVENT_SECONDS,
-                false => waited >= TAG_SECONDS && !seen.instance.is_marked(),
+                false => {
+                    waited >= TAG_SECONDS
+                        && !seen.instance.is_marked()
+                        && had_turn(fleet, group, instance)
+                }
             }
     };
     group.waiting().filter(lacks).cloned().collect()
+}
+
+/// Whether a launch that is not tagged had its turn to be tagged [`TAG_SECONDS`] ago. In a large
+/// scale-out, the last wait for minutes.
+fn had_turn(fleet: &Fleet, group: &Group, instance: &InstanceId) -> bool {
+    let Some(member) = group.launching().find(|it| it.instance == *instance) else {
+        return true;
+    };
+    let at = fleet.now - TAG_SECONDS;
+    let mut profiles = fleet.profiles_of(group).map(|input| &input.profile);
+    !profiles.any(|profile| tagging::wait(fleet, profile, member, at).is_some())
 }
 
 /// When reconcile starts a lost launch, by its limits and its schedule.
@@ -289,8 +304,9 @@ pub(super) fn when_started((limits, every): (Limits, Option<i64>)) -> String {
 pub(super) const RETIRED: &str = "Reconcile does not start it: its profile is retired, so no launch begins with it any more. \
      The timeout of the hook ends the launch. To launch with the profile again, move it back to `profiles`, and deploy.";
 
-/// The other waiting launches that nothing runs for: those that had an execution, as their instance is
-/// marked, and those that had none. Of many executions that ended, only the newest are described.
+/// The other waiting launches that nothing runs for: those that had an execution, as their instance
+/// is marked, and those that had none. Of many executions that ended, only the newest are
+/// described.
 fn without_running(
     fleet: &Fleet,
     group: &Group,

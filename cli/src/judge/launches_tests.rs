@@ -107,6 +107,30 @@ fn tag_of_an_execution_tells_where_the_running_executions_are_not_known() {
 }
 
 #[test]
+fn launch_that_waits_for_its_turn_to_be_tagged_is_not_without_an_execution() {
+    // Eight are tagged a second, after the first fifty: the last of these has its turn four minutes
+    // after its launch.
+    let scale_out = |age: i64| {
+        let mut fleet = fleet();
+        for n in 1..=1_970 {
+            fleet = fleet.with(n, "Pending:Wait", age);
+            let seen = fleet.instances.get_mut(&id(n)).unwrap();
+            let tags = &mut seen.instance.tags;
+            tags.insert(crate::observe::GROUP_TAG.to_owned(), "upf".to_owned());
+            if n < 1_970 {
+                seen.instance.marked_at = Some(seen.instance.launched_at);
+            }
+        }
+        fleet = fleet.with_execution(5_000, "RUNNING", None);
+        fleet.described.clear();
+        fleet
+    };
+    assert_eq!(kinds(&scale_out(200)), []);
+    assert_eq!(kinds(&scale_out(350)), []);
+    assert_eq!(kinds(&scale_out(370)), [Kind::NoExecution]);
+}
+
+#[test]
 fn launch_whose_execution_was_stopped_still_waits() {
     let stopped = fleet()
         .with(1, "Pending:Wait", 60)

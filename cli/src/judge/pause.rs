@@ -104,8 +104,8 @@ impl Pause {
         Some((text, Some(find)))
     }
 
-    /// What it means, in sentences (Auto Scaling User Guide, "Understand how suspending processes affects
-    /// other processes").
+    /// What it means, in sentences (Auto Scaling User Guide, "Understand how suspending processes
+    /// affects other processes").
     pub(crate) fn meaning(&self, switch: Switch) -> Vec<String> {
         let launching = |rest: &str| {
             let instances = count(self.launching, "instance launches", "instances launch");

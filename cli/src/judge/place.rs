@@ -11,8 +11,8 @@ use super::{Finding, Kind};
 use crate::observed::case::Case;
 use crate::observed::network::SeenInterface;
 
-/// Within so many seconds after an instance's launch, its interfaces of the launch template are attached
-/// (EC2 API Reference, RunInstances: the example's `attachTime` is its `launchTime`).
+/// Within so many seconds after an instance's launch, its interfaces of the launch template are
+/// attached (EC2 API Reference, RunInstances: the example's `attachTime` is its `launchTime`).
 const WITH_LAUNCH: i64 = 1;
 
 /// Whether the instance type has room for the profile, beside what is attached already.
@@ -103,8 +103,8 @@ fn in_words(seen: &SeenInterface) -> String {
     format!("{}{place}", seen.interface.in_words())
 }
 
-/// The slots whose place the launch template has, each with its number. The primary interface is not
-/// told: no slot may have its place.
+/// The slots whose place the launch template has, each with its number. The primary interface is
+/// not told: no slot may have its place.
 pub(super) fn taken_by_template<'a>(
     profile: &'a Profile,
     attached: &'a [AttachmentPoint],
@@ -129,8 +129,8 @@ pub(super) fn in_words_of_template(place: AttachmentPoint) -> String {
     )
 }
 
-/// Somebody else's interface at the place of a slot: on the instance, or, if that is gone, on the one
-/// that replaces it.
+/// Somebody else's interface at the place of a slot: on the instance, or, if that is gone, on the
+/// one that replaces it.
 pub(super) fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding> {
     let place = AttachmentPoint::fixed(slot)?;
     let launched_at = case.seen.as_ref().map(|seen| seen.instance.launched_at);
@@ -154,8 +154,8 @@ pub(super) fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding
     taken(n, slot, place, &here).or_else(on_replacement)
 }
 
-/// Whether the interface is the VPC CNI's: its own (`aws-K8S-…`), or the trunk interface of security
-/// groups for pods (`aws-k8s-trunk-eni`).
+/// Whether the interface is the VPC CNI's: its own (`aws-K8S-…`), or the trunk interface of
+/// security groups for pods (`aws-k8s-trunk-eni`).
 pub(super) fn is_of_vpc_cni(seen: &SeenInterface) -> bool {
     let description = seen.interface.description.to_ascii_lowercase();
     description.starts_with("aws-k8s-") || seen.kind == "trunk"

@@ -28,7 +28,8 @@ impl Replay {
     /// Judges whether a replay can help; its command is the one that would start it.
     pub(crate) fn of(case: &Case) -> Self {
         let wanted = Wanted {
-            // What was wrong with the execution's profile may be mended in the one that is deployed.
+            // What was wrong with the execution's profile may be mended in the one that is
+            // deployed.
             deployed_profile: profile_has_changed(case),
             replace: false,
         };
@@ -82,14 +83,14 @@ pub(crate) fn decide(case: &Case, wanted: Wanted) -> Result<(String, Start), Str
     Ok((why, start))
 }
 
-/// Whether every execution for the launch that runs must be looked for before a replay is decided: it
-/// would help, and one that was not looked at may run.
+/// Whether every execution for the launch that runs must be looked for before a replay is decided:
+/// it would help, and one that was not looked at may run.
 pub(crate) fn must_know_running(case: &Case) -> bool {
     !case.all_running_known && !case.runs() && reason(case).is_ok()
 }
 
-/// What the command calls the launch: by its execution if that is not the newest one, as `replay` of an
-/// instance takes the newest.
+/// What the command calls the launch: by its execution if that is not the newest one, as `replay`
+/// of an instance takes the newest.
 fn named(case: &Case) -> &str {
     let newest = case.executions.iter().map(|it| it.started).max();
     match case.execution() {
@@ -157,8 +158,8 @@ fn reason(case: &Case) -> Result<String, String> {
     }
 }
 
-/// Whether the execution that was asked about, or the newest one, has succeeded for the launch that waits. In a
-/// group with a warm pool, it may be that of an earlier launch.
+/// Whether the execution that was asked about, or the newest one, has succeeded for the launch that
+/// waits. In a group with a warm pool, it may be that of an earlier launch.
 fn has_ended_well(case: &Case) -> bool {
     let began = case
         .launch_in_progress()
@@ -178,8 +179,8 @@ pub(super) fn lacks_hook(case: &Case) -> Option<&str> {
     (!has).then_some(hook.as_str())
 }
 
-/// Why no execution may start, as far as the executions for the launch are not all known: one that was
-/// not found may run beside it. `None` if one may.
+/// Why no execution may start, as far as the executions for the launch are not all known: one that
+/// was not found may run beside it. `None` if one may.
 fn not_known(case: &Case) -> Option<String> {
     if !case.all_running_known {
         return Some(
@@ -244,9 +245,9 @@ fn start(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'static 
     }
 }
 
-/// The input of the execution that was asked about, or of the newest one. The name is the same until
-/// there is a newer execution, so that a replay that is repeated starts only one; and that of the
-/// replacement if a command was interrupted before it stopped what it replaced.
+/// The input of the execution that was asked about, or of the newest one. The name is the same
+/// until there is a newer execution, so that a replay that is repeated starts only one; and that of
+/// the replacement if a command was interrupted before it stopped what it replaced.
 fn from_execution(case: &Case, profile: Option<&ProfileInput>) -> Option<Start> {
     let execution = case.execution()?;
     let input = match profile {
@@ -275,8 +276,8 @@ fn from_execution(case: &Case, profile: Option<&ProfileInput>) -> Option<Start> 
     })
 }
 
-/// The execution that runs as a replay with this input, beside an older one that still runs. To start
-/// it again starts nothing.
+/// The execution that runs as a replay with this input, beside an older one that still runs. To
+/// start it again starts nothing.
 fn replacement<'a>(case: &'a Case, input: &str) -> Option<&'a Execution> {
     let running = || case.executions.iter().filter(|it| it.is_running());
     let is_replay = |execution: &Execution| {
@@ -289,8 +290,8 @@ fn replacement<'a>(case: &'a Case, input: &str) -> Option<&'a Execution> {
     })
 }
 
-/// An execution for a launch whose event was lost. It has the name and the input that reconcile's would
-/// have, so that there is only one of the two.
+/// An execution for a launch whose event was lost. It has the name and the input that reconcile's
+/// would have, so that there is only one of the two.
 fn from_nothing(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'static str> {
     let input = profile.or(case.input.as_ref()).ok_or(
         "Nothing says with which profile: the deployment has none that covers the instance, and there is no \
@@ -340,9 +341,9 @@ fn from_nothing(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'
     })
 }
 
-/// What to say where Step Functions does not take the name of a replay: it takes each name once in 90
-/// days, and again only while the execution of that name runs with the same input (API Reference,
-/// StartExecution). `of_name` is that execution, if Step Functions still shows it.
+/// What to say where Step Functions does not take the name of a replay: it takes each name once in
+/// 90 days, and again only while the execution of that name runs with the same input (API
+/// Reference, StartExecution). `of_name` is that execution, if Step Functions still shows it.
 pub(crate) fn name_is_used(name: &str, of_name: Option<&Execution>) -> String {
     let Some(execution) = of_name else {
         return format!(

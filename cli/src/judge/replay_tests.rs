@@ -151,8 +151,8 @@ fn launches() -> Vec<Case> {
     found
 }
 
-/// What `replay` sees of a launch that is given as in this command: of an instance, the newest execution
-/// comes first, and its history is read.
+/// What `replay` sees of a launch that is given as in this command: of an instance, the newest
+/// execution comes first, and its history is read.
 fn seen_by_replay(explained: &Case, words: &[String]) -> Case {
     let mut case = explained.clone();
     let what = &words[2];
@@ -173,7 +173,8 @@ fn seen_by_replay(explained: &Case, words: &[String]) -> Case {
 fn replay_that_explain_prints_is_not_refused() {
     let (mut printed, mut refused) = (0, 0);
     for mut case in launches() {
-        // `explain` looks first at fewer executions, and at all that run only where a replay would help.
+        // `explain` looks first at fewer executions, and at all that run only where a replay would
+        // help.
         let all = case.clone();
         case.all_running_known = case.all_executions_known;
         if !case.all_running_known {

@@ -16,7 +16,8 @@ use target::{TARGET_ID, deliver_as, put_back, sibling};
 
 /// The most names that a text lists.
 const LISTED: usize = 4;
-/// The most characters of a target's input (Amazon EventBridge User Guide, "Amazon EventBridge quotas").
+/// The most characters of a target's input (Amazon EventBridge User Guide, "Amazon EventBridge
+/// quotas").
 const MAX_INPUT: usize = 8_192;
 /// How old the event of a round may get, in seconds: the next round replaces one that is late
 /// (`cdk/lib/launch/reconcile-rules.ts`).
@@ -182,7 +183,8 @@ fn no_rule(
         .run(put_pattern(rule, group, hook))
 }
 
-/// The rule that has the profile, which covers the group, and whose pattern lacks the group or the hook.
+/// The rule that has the profile, which covers the group, and whose pattern lacks the group or the
+/// hook.
 fn changed<'a>(
     deployment: &'a Deployment,
     group: &str,
@@ -202,8 +204,8 @@ fn changed<'a>(
     rules.find(has).filter(|_| fits && names_group)
 }
 
-/// The command that puts a rule with the groups and the hook in its pattern. It has all that the rule has:
-/// PutRule forgets what it is not given (Amazon EventBridge API Reference, PutRule).
+/// The command that puts a rule with the groups and the hook in its pattern. It has all that the
+/// rule has: PutRule forgets what it is not given (Amazon EventBridge API Reference, PutRule).
 fn put_pattern(rule: &Rule, group: &str, hook: &str) -> Vec<String> {
     let mut pattern = rule.pattern.clone();
     for (field, value) in [("AutoScalingGroupName", group), ("LifecycleHookName", hook)] {
@@ -236,8 +238,8 @@ fn put_pattern(rule: &Rule, group: &str, hook: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// What is wrong with reconcile's rules. Each has other profiles; the interfaces that are left are seen by
-/// every round.
+/// What is wrong with reconcile's rules. Each has other profiles; the interfaces that are left are
+/// seen by every round.
 pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
     let without = "Nothing starts lost launches, abandons those whose execution was stopped, or deletes interfaces that are left.";
     let mut without_target: Vec<Finding> = deployment
@@ -301,7 +303,8 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
     let mut input = json!({"stateMachineArn": deployment.machine.arn(), "profiles": profiles});
     let has_others = deployment.reconcile.last();
     if let (Some(other), Some(fields)) = (has_others, input.as_object_mut()) {
-        // Only the first target of a schedule sets attributes. If no other one does, the lost one did.
+        // Only the first target of a schedule sets attributes. If no other one does, the lost one
+        // did.
         let mut limits = other.input.get("limits").cloned();
         let sets_none = |it: &Reconcile| it.limits.attributes_per_round == 0;
         if deployment.reconcile.iter().all(sets_none)
@@ -365,8 +368,8 @@ fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
     ])
 }
 
-/// The hooks that the other targets of reconcile's schedule answer or know, as the CDK app has them in each target
-/// (`cdk/lib/launch/reconcile-rules.ts`, `hooksOf`).
+/// The hooks that the other targets of reconcile's schedule answer or know, as the CDK app has them
+/// in each target (`cdk/lib/launch/reconcile-rules.ts`, `hooksOf`).
 fn answered_by_others(deployment: &Deployment, these: &[&ProfileInput]) -> BTreeSet<String> {
     let targets = deployment.reconcile.iter();
     let mut names: BTreeSet<String> = targets
@@ -380,7 +383,8 @@ fn answered_by_others(deployment: &Deployment, these: &[&ProfileInput]) -> BTree
     names
 }
 
-/// The command that shows the inputs of the schedules' targets, as the template of the stack has them.
+/// The command that shows the inputs of the schedules' targets, as the template of the stack has
+/// them.
 fn template_inputs(stack: &str) -> Option<[&str; 7]> {
     const INPUTS: &str = "TemplateBody.Resources.*|[?Type=='AWS::Events::Rule'&&Properties.ScheduleExpression].Properties.Targets[].Input";
     let words = [
@@ -395,7 +399,8 @@ fn template_inputs(stack: &str) -> Option<[&str; 7]> {
     (!stack.is_empty()).then_some(words)
 }
 
-/// The rules whose profile cannot be read, of those that react to the launches of `group` at `hook`.
+/// The rules whose profile cannot be read, of those that react to the launches of `group` at
+/// `hook`.
 pub(super) fn unreadable_for(deployment: &Deployment, group: &str, hook: &str) -> Vec<Finding> {
     let reacts = |name: &str| {
         let mut rules = deployment.rules.iter();

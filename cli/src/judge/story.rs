@@ -11,6 +11,8 @@ use serde_json::Value;
 use self::sentences::{WAITS, allocated, attached, completed, planned, released, untainted};
 use crate::observed::execution::{HistoryEvent, message};
 
+pub(crate) use self::sentences::waits_for;
+
 /// A state that the execution was in, or several waits in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,5 @@
-//! A scale-out as people look at it: what each node did when, why one was abandoned, which addresses
-//! each was given, and how Hookline's calls stand to EC2's buckets.
+//! A scale-out as people look at it: what each node did when, why one was abandoned, which
+//! addresses each was given, and how Hookline's calls stand to EC2's buckets.
 
 mod bars;
 pub(crate) mod calls;
@@ -66,6 +66,8 @@ pub(crate) enum State {
     Stuck,
     /// In one of these phases now.
     Starting,
+    /// It waits for its turn to get its tags. Only a live view tells it from [`State::Waiting`].
+    Untagged,
     Waiting,
     Creating,
     Attaching,
@@ -83,6 +85,7 @@ impl State {
             Self::Abandoned => "abandoned",
             Self::Stuck => "stuck",
             Self::Starting => "starting",
+            Self::Untagged => "waiting to be tagged",
             Self::Waiting => "waiting for its turn",
             Self::Creating => "creating interfaces",
             Self::Attaching => "attaching interfaces",

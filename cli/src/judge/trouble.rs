@@ -6,9 +6,11 @@ use hookline_domain::tags::own;
 
 use super::check::answers;
 use super::interfaces::{self, Leaked};
+use super::words::count;
 use super::{Finding, Kind, hooks, launches, rules};
+use crate::observed::deployment::{Deployment, Rule};
 use crate::observed::fleet::Fleet;
-use crate::observed::group::Group;
+use crate::observed::group::{Group, Hook};
 
 /// All that is wrong with a deployment.
 pub(crate) fn of(fleet: &Fleet) -> Vec<Finding> {
@@ -24,7 +26,8 @@ pub(crate) fn leaked(fleet: &Fleet) -> Vec<Leaked> {
     interfaces::leaked(fleet, &in_progress)
 }
 
-/// All that is wrong, with these interfaces that no launch needs: with the deployment, then with each group, then what is left behind.
+/// All that is wrong, with these interfaces that no launch needs: with the deployment, then with
+/// each group, then what is left behind.
 pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     let deployment = &fleet.deployment;
     let mut found = rules::unreadable(deployment);
@@ -32,6 +35,7 @@ pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     for group in &fleet.groups {
         found.extend(of_group(fleet, group));
     }
+    found.extend(uncovered(deployment, &fleet.uncovered));
     found.extend(interfaces::interfaces_left(
         leaked,
         fleet.running_for_unknown(),
@@ -83,8 +87,41 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     found
 }
 
-/// The launches that wait although their execution has sent CONTINUE, as their tags say. An instance out of
-/// a warm pool may have the tag of its launch into the pool.
+/// Groups that no profile covers, and whose launches wait at the hook of one: nobody answers them.
+/// Another hook may be somebody else's, and a group may be of another deployment.
+pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) -> Vec<Finding> {
+    let is_ours = |group: &str, hook: &Hook| {
+        let mut active = deployment.active();
+        let starts_executions = |rule: &Rule| {
+            let mut targets = rule.targets.iter();
+            rule.enabled
+                && rule.lets_through(group, &hook.name)
+                && targets.any(|target| target.arn.contains(":stateMachine:"))
+        };
+        active.any(|input| input.profile.hook.name == hook.name)
+            && !deployment.elsewhere.iter().any(starts_executions)
+    };
+    let mut found = Vec::new();
+    for (group, hooks) in groups {
+        if hooks.iter().any(|hook| is_ours(&group.name, hook)) {
+            let of_group = hooks::of_uncovered(deployment, &group.name, hooks).into_iter();
+            let waiting: Vec<&InstanceId> = group.waiting().collect();
+            found.extend(of_group.map(|finding| {
+                finding
+                    .of_group(&group.name)
+                    .shown_by(format!(
+                        "{} there now.",
+                        count(waiting.len(), "launch waits", "launches wait")
+                    ))
+                    .about(&waiting)
+            }));
+        }
+    }
+    found
+}
+
+/// The launches that wait although their execution has sent CONTINUE, as their tags say. An
+/// instance out of a warm pool may have the tag of its launch into the pool.
 fn wired<'a>(fleet: &Fleet, group: &'a Group) -> Vec<&'a InstanceId> {
     let has_sent = |instance: &&InstanceId| {
         let seen = fleet.instances.get(*instance);
@@ -95,7 +132,8 @@ fn wired<'a>(fleet: &Fleet, group: &'a Group) -> Vec<&'a InstanceId> {
     waiting.filter(has_sent).collect()
 }
 
-/// Groups that a profile or a rule names and that do not exist, and profiles whose tags no group gives.
+/// Groups that a profile or a rule names and that do not exist, and profiles whose tags no group
+/// gives.
 fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
     let named = fleet.deployment.active_groups().into_iter();
     let missing = named.filter(|name| !fleet.groups.iter().any(|group| group.name == *name));

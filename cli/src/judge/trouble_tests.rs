@@ -5,8 +5,6 @@ use serde_json::json;
 
 use super::*;
 use crate::fixtures::{MACHINE, fleet, profile, rules};
-use crate::observed::deployment::{Deployment, Rule};
-use crate::observed::group::Hook;
 
 /// The deployment whose only profile reconcile alone has, in this field.
 fn with_profile_in(field: &str) -> Fleet {
@@ -135,4 +133,45 @@ fn launch_whose_tag_says_continue_is_completed_before_a_hook_is_deleted() {
     let mut pooled = fleet.groups[0].clone();
     pooled.has_warm_pool = true;
     assert!(wired(&fleet, &pooled).is_empty());
+}
+
+#[test]
+fn launches_of_a_group_that_no_profile_covers_are_told_if_nobody_answers_their_hook() {
+    let at = |hook: &str| {
+        let mut fleet = fleet();
+        let mut other = crate::fixtures::fleet()
+            .with(7, "Pending:Wait", 60)
+            .groups
+            .remove(0);
+        other.name = "upf-v2".to_owned();
+        let hook = Hook {
+            name: hook.to_owned(),
+            default_result: "ABANDON".to_owned(),
+            heartbeat_seconds: 1_800,
+        };
+        fleet.uncovered = vec![(other, vec![hook])];
+        fleet
+    };
+    let found = of(&at("hookline-launch"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(
+        (found[0].kind, found[0].group.as_deref()),
+        (Kind::NoRule, Some("upf-v2"))
+    );
+    assert!(
+        found[0]
+            .problem
+            .contains("No profile of the deployment covers the group upf-v2")
+    );
+    assert_eq!(found[0].evidence, ["1 launch waits there now."]);
+    // Somebody else's hook, and another deployment's group.
+    assert_eq!(of(&at("of-a-team")), []);
+    let mut of_another = at("hookline-launch");
+    let mut rule = of_another.deployment.rules[0].clone();
+    rule.pattern["detail"]["AutoScalingGroupName"] = json!(["upf-v2"]);
+    rule.targets[0].arn = rule.targets[0]
+        .arn
+        .replace("hookline-launch-node", "other-launch-node");
+    of_another.deployment.elsewhere = vec![rule];
+    assert_eq!(of(&of_another), []);
 }

@@ -8,8 +8,8 @@ use hookline_domain::admission::timetable::seconds_until_turn;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::profile::Profile;
 
-use super::Finding;
 use super::timeline::State;
+use super::{Finding, tagging};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, Member};
 use crate::observed::network::created_for;
@@ -181,6 +181,15 @@ fn launching(
     if let Some(profile) = profile {
         let interfaces = interfaces.get(instance).copied().unwrap_or_default();
         launch.of_profile(fleet, interfaces, member, profile);
+        let is_new = matches!(
+            launch.state,
+            State::Waiting | State::Starting | State::Creating
+        );
+        let tagged = tagging::wait(fleet, profile, member, fleet.now);
+        if let Some((seconds, ahead)) = tagged.filter(|_| is_new && member.waits()) {
+            launch.state = State::Untagged;
+            (launch.ahead, launch.turn_in) = (Some(ahead), Some(seconds));
+        }
     }
     launch
 }
@@ -203,12 +212,7 @@ impl LaunchNow {
         if !member.waits() {
             return;
         }
-        let instances = fleet.instances.values().map(|seen| &seen.instance);
-        let covered = instances.filter(|it| {
-            let group = it.tags.get(crate::observe::GROUP_TAG);
-            let group = group.map_or("", String::as_str);
-            profile.selector.covers(group, &it.tags)
-        });
+        let covered = tagging::of_profile(fleet, profile);
         let queue = Queue::observe(profile, seen.order(), covered);
         let turn = seconds_until_turn(profile, &queue.me, &queue.others, fleet.now);
         self.state = match (seen.is_wired(profile), created, turn) {

@@ -54,6 +54,8 @@ fn launches_of_a_burst_wait_for_their_turn_in_the_order_of_the_queue() {
     let mut many = fleet();
     for n in 1..=60 {
         many = with(many, n, "Pending:Wait", 2);
+        let seen = many.instances.get_mut(&id(n)).unwrap();
+        seen.instance.marked_at = Some(seen.instance.launched_at);
     }
     let watched = of(&many, &[]);
     assert_eq!(watched.launches[0].ahead, None, "its turn has come");
@@ -73,6 +75,40 @@ fn launches_of_a_burst_wait_for_their_turn_in_the_order_of_the_queue() {
             into_pool: 0,
         }]
     );
+}
+
+#[test]
+fn launches_of_a_large_burst_wait_to_be_tagged_first() {
+    let mut many = fleet();
+    for n in 1..=150 {
+        many = with(many, n, "Pending:Wait", 2);
+    }
+    let watched = of(&many, &[]);
+    let last = watched.launches.last().unwrap();
+    assert_eq!(
+        (last.node.as_str(), last.state),
+        ("upf-150", State::Untagged)
+    );
+    // A hundred behind those that a full bucket serves, eight a second.
+    assert_eq!(last.ahead, Some(149));
+    assert!((9..20).contains(&last.turn_in.unwrap()), "{last:?}");
+    // Once it has its tags, it waits for its turn to get interfaces.
+    let seen = many.instances.get_mut(&id(150)).unwrap();
+    seen.instance.marked_at = Some(NOW);
+    let watched = of(&many, &[]);
+    let tagged = watched.launches.iter().find(|it| it.node == "upf-150");
+    assert_eq!(tagged.unwrap().state, State::Waiting);
+    // A launch into a warm pool comes at the pool's pace.
+    let mut pooled = many.with_launch_into_pool(151, "Warmed:Pending:Wait", 2);
+    let seen = pooled.instances.get_mut(&id(151)).unwrap();
+    let tags = &mut seen.instance.tags;
+    tags.insert(crate::observe::GROUP_TAG.to_owned(), "upf".to_owned());
+    let watched = of(&pooled, &[]);
+    let into_pool = watched
+        .launches
+        .iter()
+        .find(|it| it.node == id(151).to_string());
+    assert_ne!(into_pool.unwrap().state, State::Untagged);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::observed::case::Case;
 /// The most security groups that a text lists.
 const LISTED: usize = 5;
 
-/// The finding for each attached interface that has lost its tags, with the command that puts them on.
+/// The finding for each attached interface that has lost its tags, with the command that puts them
+/// on.
 pub(super) fn without_tags(case: &Case) -> Vec<Finding> {
     let Some(profile) = case.profile() else {
         return Vec::new();
@@ -82,8 +83,8 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// The finding for each setting of a node's interfaces that is neither as the profile of its execution has
-/// it, nor as the deployed one does.
+/// The finding for each setting of a node's interfaces that is neither as the profile of its
+/// execution has it, nor as the deployed one does.
 pub(super) fn changed(case: &Case) -> Vec<Finding> {
     let Some(profile) = case.profile() else {
         return Vec::new();
@@ -146,8 +147,8 @@ pub(super) fn changed(case: &Case) -> Vec<Finding> {
     found
 }
 
-/// The interfaces of these networks that Hookline created for the node and that are attached to another
-/// instance: in words, and the id of the attachment.
+/// The interfaces of these networks that Hookline created for the node and that are attached to
+/// another instance: in words, and the id of the attachment.
 pub(super) fn on_others(case: &Case, networks: &[&str]) -> Vec<(String, String)> {
     let interfaces = case.created().filter(|interface| {
         let mut networks = networks.iter();

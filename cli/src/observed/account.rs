@@ -36,13 +36,16 @@ pub(crate) struct Account {
     pub(crate) to_be_on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
     /// The account that a configuration names for its stack.
     pub(crate) of_configuration: Option<String>,
-    /// Those that a configuration lists in `networkOwnerAccounts`; `None` where no configuration was
-    /// given.
+    /// Those that a configuration lists in `networkOwnerAccounts`; `None` where no configuration
+    /// was given.
     pub(crate) network_owners: Option<BTreeSet<String>>,
-    /// The network of a configuration, if its stack does not tell every id that the profiles take from it.
+    /// The network of a configuration, if its stack does not tell every id that the profiles take
+    /// from it.
     pub(crate) unknown_network: Option<UnknownNetwork>,
     /// The groups of the profiles.
     pub(crate) groups: Vec<Group>,
+    /// Other groups of the Region in which launches wait, each with its launch hooks.
+    pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
     /// The launch hooks of each group.
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
     /// The launch templates of the groups; `None`: EC2 does not have it.
@@ -129,8 +132,8 @@ pub(crate) struct Revision {
 }
 
 impl Account {
-    /// What is said of the launch hooks: by the configuration, or by what is deployed. A timeout that the
-    /// configuration changes is not held against the hook, as the deployment puts it.
+    /// What is said of the launch hooks: by the configuration, or by what is deployed. A timeout
+    /// that the configuration changes is not held against the hook, as the deployment puts it.
     pub(crate) fn expected_hooks(&self) -> ExpectedHooks {
         let deployed = self.deployment.as_ref().map(Deployment::expected_hooks);
         let deployed = deployed.unwrap_or_default();
@@ -143,8 +146,8 @@ impl Account {
         expected
     }
 
-    /// The account of the stack: as the configuration names it, that of the state machine, or that of a
-    /// group.
+    /// The account of the stack: as the configuration names it, that of the state machine, or that
+    /// of a group.
     pub(crate) fn id(&self) -> Option<&str> {
         let of_machine = self.deployment.as_ref().map(|it| it.machine.account());
         // arn:aws:autoscaling:REGION:ACCOUNT:autoScalingGroup:…

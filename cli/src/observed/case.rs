@@ -106,7 +106,8 @@ impl Case {
         }
     }
 
-    /// The execution that is told of: the one that was asked about; else one that runs; else the newest.
+    /// The execution that is told of: the one that was asked about; else one that runs; else the
+    /// newest.
     pub(crate) fn execution(&self) -> Option<&Execution> {
         self.executions.first()
     }
@@ -210,8 +211,8 @@ impl Case {
         })
     }
 
-    /// The networks of the slots that have no attached interface of Hookline's. One that has lost its tags
-    /// is there.
+    /// The networks of the slots that have no attached interface of Hookline's. One that has lost
+    /// its tags is there.
     pub(crate) fn networks_without_interface(&self) -> Vec<&str> {
         let slots = self.profile().map_or(&[][..], |profile| &profile.slots);
         let without_tags = self.without_tags();
@@ -225,8 +226,8 @@ impl Case {
         lacking.map(|slot| slot.network.as_str()).collect()
     }
 
-    /// The attached interfaces that Hookline created for slots, and whose tags do not say so any more:
-    /// their descriptions or their Names do, or what is left of the tags.
+    /// The attached interfaces that Hookline created for slots, and whose tags do not say so any
+    /// more: their descriptions or their Names do, or what is left of the tags.
     pub(crate) fn without_tags(&self) -> Vec<(&Slot, &Interface)> {
         let Some(profile) = self.profile() else {
             return Vec::new();
@@ -268,7 +269,8 @@ impl Case {
         found
     }
 
-    /// Why the newest execution was not for its profile, if `TagNode` found that: it has then done nothing.
+    /// Why the newest execution was not for its profile, if `TagNode` found that: it has then done
+    /// nothing.
     pub(crate) fn ignored(&self) -> Option<String> {
         let mut events = self.history.iter().rev();
         let left = events.find(|event| event.left() == Some("TagNode"))?;
@@ -285,8 +287,8 @@ impl Case {
             .find(|activity| activity.instance.as_ref() == Some(&self.instance))
     }
 
-    /// The launch that goes on. In a group with a warm pool an instance launches more than once, and waits
-    /// at a hook on its way back into the pool too.
+    /// The launch that goes on. In a group with a warm pool an instance launches more than once,
+    /// and waits at a hook on its way back into the pool too.
     pub(crate) fn launch_in_progress(&self) -> Option<&Activity> {
         self.activity().filter(|activity| activity.ended.is_none())
     }

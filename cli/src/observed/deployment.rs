@@ -1,5 +1,5 @@
-//! A deployment, as its rules show it: the state machine, the profiles, and how launches and reconcile
-//! are started.
+//! A deployment, as its rules show it: the state machine, the profiles, and how launches and
+//! reconcile are started.
 
 use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::execution::names::StateMachine;
@@ -96,7 +96,8 @@ impl Rule {
         self.description.ends_with(MARK)
     }
 
-    /// Whether its pattern may match the event of a launch at a hook, by the event's source and type.
+    /// Whether its pattern may match the event of a launch at a hook, by the event's source and
+    /// type.
     pub(crate) fn matches_launches(&self) -> bool {
         let allows = |field: &str, value: &str| {
             let wanted = self.pattern.get(field).and_then(Value::as_array);
@@ -109,15 +110,15 @@ impl Rule {
         }
     }
 
-    /// The texts that a field of the event's detail must be one of; `None` if it may be anything, or
-    /// if the pattern says it in another way than by whole texts.
+    /// The texts that a field of the event's detail must be one of; `None` if it may be anything,
+    /// or if the pattern says it in another way than by whole texts.
     pub(crate) fn wanted(&self, field: &str) -> Option<Vec<&str>> {
         let wanted = self.pattern.get("detail")?.get(field)?.as_array()?;
         wanted.iter().map(Value::as_str).collect()
     }
 
-    /// Whether its pattern allows this value of a field of the event's detail; `None` if it has a content filter
-    /// that is not known here.
+    /// Whether its pattern allows this value of a field of the event's detail; `None` if it has a
+    /// content filter that is not known here.
     pub(crate) fn allows(&self, field: &str, value: &str) -> Option<bool> {
         let detail = self.pattern.get("detail");
         let Some(wanted) = detail
@@ -154,8 +155,8 @@ impl Rule {
         wanted.is_some_and(|wanted| wanted.contains(&value))
     }
 
-    /// Whether it may be of this stack, or for launches of these profiles. Without a stack, its name tells
-    /// nothing.
+    /// Whether it may be of this stack, or for launches of these profiles. Without a stack, its
+    /// name tells nothing.
     fn may_be_of(&self, stack: &str, profiles: &[ProfileInput]) -> bool {
         let names = |field: &str, value: &str| self.names(field, value);
         let is_for = |input: &ProfileInput| {
@@ -230,7 +231,8 @@ impl Reconcile {
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) machine: StateMachine,
-    /// The rules that start its executions, and those of its own for launches that have no target at all.
+    /// The rules that start its executions, and those of its own for launches that have no target
+    /// at all.
     pub(crate) rules: Vec<Rule>,
     /// The other rules for launches: their targets are not its state machine.
     pub(crate) elsewhere: Vec<Rule>,
@@ -258,7 +260,8 @@ impl Deployment {
         }
     }
 
-    /// Whether a state machine of this name is the deployment's: launches run in it, or it names nodes.
+    /// Whether a state machine of this name is the deployment's: launches run in it, or it names
+    /// nodes.
     pub(crate) fn has_machine(&self, name: &str) -> bool {
         let before = match self.stack() {
             "" => String::new(),
@@ -332,8 +335,8 @@ impl Deployment {
     }
 
     /// Its name, which the interfaces that it creates have as a tag: the prefix of the names of its
-    /// functions. Where there is no prefix, the tags of its groups' interfaces tell; else it is the name
-    /// that docs/deploy.md and docs/try-it.md use.
+    /// functions. Where there is no prefix, the tags of its groups' interfaces tell; else it is the
+    /// name that docs/deploy.md and docs/try-it.md use.
     pub(crate) fn name(&self, interfaces: &[SeenInterface]) -> Name {
         let groups = self.named_groups();
         let of_tag = || {
@@ -365,7 +368,8 @@ impl Deployment {
         Some(format!("{before}:function:{}", self.function(name)))
     }
 
-    /// Whether no launch begins with a profile any more: only reconcile has it, among its retired ones.
+    /// Whether no launch begins with a profile any more: only reconcile has it, among its retired
+    /// ones.
     pub(crate) fn is_retired(&self, input: &ProfileInput) -> bool {
         let is = |other: &ProfileInput| other.profile == input.profile;
         let of_rules = self.of_rules.iter().map(|(_, other)| other);
@@ -438,8 +442,8 @@ impl Deployment {
     }
 }
 
-/// Whether an item of an event pattern's list matches a text (EventBridge User Guide, "Comparison operators for
-/// use in event patterns"); `None` for an operator that is not known here.
+/// Whether an item of an event pattern's list matches a text (EventBridge User Guide, "Comparison
+/// operators for use in event patterns"); `None` for an operator that is not known here.
 fn matches_value(item: &Value, value: &str) -> Option<bool> {
     if let Some(text) = item.as_str() {
         return Some(text == value);

@@ -1,5 +1,5 @@
-//! Executions of the state machine, as Step Functions shows them. Times are in milliseconds since the
-//! epoch.
+//! Executions of the state machine, as Step Functions shows them. Times are in milliseconds since
+//! the epoch.
 
 use hookline_domain::execution::names::{instance_of_input, instance_of_name};
 use hookline_domain::ids::InstanceId;
@@ -31,7 +31,8 @@ impl ListedExecution {
     }
 }
 
-/// Whether an execution of this status runs. A redriven one that waits for its place is listed so too.
+/// Whether an execution of this status runs. A redriven one that waits for its place is listed so
+/// too.
 pub(crate) fn is_running(status: &str) -> bool {
     matches!(status, "RUNNING" | "PENDING_REDRIVE")
 }
@@ -134,8 +135,8 @@ pub(crate) fn message(cause: &str) -> String {
         .fold(text, |text, said| text.replace(said, " was abandoned. "))
 }
 
-/// What the state machine says of the interfaces of each launch that it abandoned, in this release and
-/// before it. The story tells what was released and what the instance keeps (`$.release.kept`).
+/// What the state machine says of the interfaces of each launch that it abandoned, in this release
+/// and before it. The story tells what was released and what the instance keeps (`$.release.kept`).
 const SAID_RELEASED: [&str; 2] = [
     " was abandoned and its interfaces were released, but for what an instance that runs on keeps. ",
     " was abandoned and its interfaces were released. ",
@@ -155,8 +156,8 @@ fn without_encoded(text: &str) -> String {
     format!("{}{}", before.trim_end(), without_encoded(after))
 }
 
-/// The text without the SDK's error in Rust's own notation, as `(TimeoutError(TimeoutError { … }))`: the words
-/// before it say the same.
+/// The text without the SDK's error in Rust's own notation, as `(TimeoutError(TimeoutError { …
+/// }))`: the words before it say the same.
 fn without_debug(text: &str) -> String {
     let Some((before, rest)) = text.split_once(" (TimeoutError(") else {
         return text.to_owned();
@@ -176,8 +177,8 @@ fn without_debug(text: &str) -> String {
     }
 }
 
-/// The text with each JSON of Lambda's in it replaced by its message. There may be two: of a failure, and of the
-/// hook that could not be completed after it.
+/// The text with each JSON of Lambda's in it replaced by its message. There may be two: of a
+/// failure, and of the hook that could not be completed after it.
 fn plain_message(cause: &str) -> String {
     let mut text = String::new();
     let mut rest = cause;

@@ -19,6 +19,9 @@ pub(crate) struct Fleet {
     pub(crate) groups: Vec<Group>,
     /// The launch hooks of each group.
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
+    /// Groups of the Region that no profile and no rule of the deployment names, and in which
+    /// launches wait: each with its launch hooks.
+    pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
     /// The newest activities, newest first.
     pub(crate) activities: Vec<Activity>,
     /// Whether these are all of the last hour.
@@ -92,12 +95,14 @@ impl Fleet {
             .count()
     }
 
-    /// Whether an execution for the same instance was started after this one, and succeeded, as a replay.
+    /// Whether an execution for the same instance was started after this one, and succeeded, as a
+    /// replay.
     fn was_mended(&self, failed: &Execution) -> bool {
         let Some(instance) = failed.instance() else {
             return false;
         };
-        // One that was stopped may have been replaced while it ran. Else one that ran beside it was no replay.
+        // One that was stopped may have been replaced while it ran. Else one that ran beside it was
+        // no replay.
         let after = match (failed.status.as_str(), failed.stopped) {
             ("ABORTED", _) | (_, None) => failed.started,
             (_, Some(stopped)) => stopped,
@@ -106,8 +111,8 @@ impl Fleet {
         later.any(|it| it.status == "SUCCEEDED" && self.instance_of(it).as_ref() == Some(&instance))
     }
 
-    /// The described executions of a group that ended without success, newest first, without those that a
-    /// later one for the same instance mended.
+    /// The described executions of a group that ended without success, newest first, without those
+    /// that a later one for the same instance mended.
     pub(crate) fn failed_of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Execution> {
         let failed = self.described.iter().filter(|execution| {
             matches!(

@@ -17,7 +17,8 @@ pub(crate) struct Group {
     pub(crate) arn: String,
     pub(crate) desired: i32,
     pub(crate) members: Vec<Member>,
-    /// The processes that are suspended, as [`LAUNCH`], each with the reason that Auto Scaling gives.
+    /// The processes that are suspended, as [`LAUNCH`], each with the reason that Auto Scaling
+    /// gives.
     pub(crate) suspended: BTreeMap<String, String>,
     /// The tags that its instances get at launch.
     pub(crate) tags: BTreeMap<String, String>,
@@ -35,7 +36,8 @@ pub(crate) struct Group {
     pub(crate) has_warm_pool: bool,
     /// Those that launch into its warm pool, where they were looked up.
     pub(crate) into_pool: Vec<Member>,
-    /// The names of its hooks at which instances wait that terminate, where the hooks were looked up.
+    /// The names of its hooks at which instances wait that terminate, where the hooks were looked
+    /// up.
     pub(crate) ending_hooks: Vec<String>,
 }
 
@@ -90,8 +92,8 @@ impl Member {
         [WAITS, WAITS_FOR_POOL].contains(&self.lifecycle_state.as_str())
     }
 
-    /// Whether it is on its way to InService, `Pending`, `Pending:Wait`, `Pending:Proceed`, or into a warm
-    /// pool, `Warmed:Pending` and so on.
+    /// Whether it is on its way to InService, `Pending`, `Pending:Wait`, `Pending:Proceed`, or into
+    /// a warm pool, `Warmed:Pending` and so on.
     pub(crate) fn is_launching(&self) -> bool {
         let state = &self.lifecycle_state;
         state
@@ -99,13 +101,26 @@ impl Member {
             .unwrap_or(state)
             .starts_with("Pending")
     }
+
+    /// Whether it counts towards the group's desired capacity: one that leaves the group does not,
+    /// nor one on standby (Auto Scaling User Guide, "Temporarily remove instances from your Auto
+    /// Scaling group").
+    fn counts(&self) -> bool {
+        self.is_launching() || self.lifecycle_state == "InService"
+    }
+
+    /// Whether it is on standby, or goes there.
+    pub(crate) fn is_on_standby(&self) -> bool {
+        ["EnteringStandby", "Standby"].contains(&self.lifecycle_state.as_str())
+    }
 }
 
 impl Group {
     /// How many instances it lacks.
     pub(crate) fn missing(&self) -> usize {
         let desired = usize::try_from(self.desired).unwrap_or_default();
-        desired.saturating_sub(self.members.len())
+        let members = self.members.iter();
+        desired.saturating_sub(members.filter(|member| member.counts()).count())
     }
 
     /// The brake that holds: reconcile suspended the process Launch because of a launch loop.

@@ -27,8 +27,8 @@ pub(super) fn profile_of(target: &Target) -> Result<ProfileInput, String> {
     }
 }
 
-/// The template with null for each variable, `<name>`, that is not in a text (EventBridge User Guide,
-/// "Amazon EventBridge input transformation").
+/// The template with null for each variable, `<name>`, that is not in a text (EventBridge User
+/// Guide, "Amazon EventBridge input transformation").
 fn without_variables(template: &str) -> String {
     let mut json = String::with_capacity(template.len());
     let (mut in_text, mut in_variable, mut escaped) = (false, false, false);

@@ -52,9 +52,9 @@ impl Role {
 }
 
 impl Role {
-    /// Whether its trust policy lets a service of AWS assume it, such as `states`, or is not known. IAM's
-    /// services have names such as `states.amazonaws.com`, in some places with the Region or `.cn`
-    /// (IAM User Guide, "AWS JSON policy elements: Principal").
+    /// Whether its trust policy lets a service of AWS assume it, such as `states`, or is not known.
+    /// IAM's services have names such as `states.amazonaws.com`, in some places with the Region or
+    /// `.cn` (IAM User Guide, "AWS JSON policy elements: Principal").
     pub(crate) fn trusts(&self, service: &str) -> bool {
         let Some(document) = &self.trust else {
             return true;

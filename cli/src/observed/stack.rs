@@ -36,7 +36,8 @@ impl Stack {
     }
 }
 
-/// The stack of a configuration's network that does not tell every id that the profiles take from it.
+/// The stack of a configuration's network that does not tell every id that the profiles take from
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnknownNetwork {
     pub(crate) stack: String,

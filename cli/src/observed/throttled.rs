@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// How many calls were throttled in a stretch of time. Each attempt counts, the SDK's own retries too.
+/// How many calls were throttled in a stretch of time. Each attempt counts, the SDK's own retries
+/// too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Throttled {

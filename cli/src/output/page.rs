@@ -252,7 +252,8 @@ impl Page {
     }
 }
 
-/// The text in at most `width` columns. Its middle is cut: names that begin alike end in what tells them apart.
+/// The text in at most `width` columns. Its middle is cut: names that begin alike end in what tells
+/// them apart.
 fn shortened(text: &str, width: usize) -> String {
     if display_width(text) <= width {
         return text.to_owned();

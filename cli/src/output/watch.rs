@@ -67,7 +67,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
         .map(|text| Line::styled(printable::text(text), red))
         .collect();
     frame.render_widget(Paragraph::new(told), trouble_lines);
-    let keys = "q quits, arrows scroll. Ends: when the hook ends, at the earliest.";
+    let mut launches = watched.launches.iter();
+    let keys = match launches.any(|it| it.state == State::Untagged) {
+        false => "q quits, arrows scroll. Ends: when the hook ends, at the earliest.",
+        true => {
+            "q quits, arrows scroll. Waiting to be tagged is right: launches of a burst are tagged in turn."
+        }
+    };
     let foot_text = match view.failed {
         Some(why) => Line::styled(
             format!("The last look failed: {}", printable::text(why)),
@@ -129,7 +135,7 @@ fn group(group: &GroupNow) -> Line<'static> {
 fn colour(state: State) -> Style {
     Style::new().fg(match state {
         State::Abandoned | State::Stuck => Color::Red,
-        State::Waiting => Color::Yellow,
+        State::Waiting | State::Untagged => Color::Yellow,
         State::Creating => Color::Blue,
         State::Attaching => Color::Magenta,
         State::Proceeding => Color::Cyan,

@@ -104,6 +104,24 @@ fn each_launch_has_its_state_its_place_in_the_queue_and_the_end_of_its_hook() {
     assert!(lines[19].starts_with("q quits"), "{lines:#?}");
 }
 
+#[test]
+fn launch_that_waits_to_be_tagged_is_said_to_be_right() {
+    let mut waits = launch(1, State::Untagged);
+    (waits.ahead, waits.turn_in) = (Some(149), Some(11));
+    let shown = watched(vec![waits]);
+    let lines = lines_of(&view(&shown), 100, 10);
+    let row = squeezed(&lines[4]);
+    assert!(
+        row.starts_with("upf upf-1 waiting to be tagged 60 s 149 11 s"),
+        "{row}"
+    );
+    assert!(
+        lines[9]
+            .ends_with("Waiting to be tagged is right: launches of a burst are tagged in turn."),
+        "{lines:#?}"
+    );
+}
+
 /// The first line, 100 columns wide, with these throttled calls.
 fn head(look: &Look) -> String {
     let shown = watched(Vec::new());

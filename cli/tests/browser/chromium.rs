@@ -17,8 +17,8 @@ const NAMES: [&str; 4] = [
     "google-chrome-stable",
 ];
 
-/// Whether a test that cannot run fails. As for the tests of `node/`: as root, which can install what
-/// it needs, and with `CI=true`.
+/// Whether a test that cannot run fails. As for the tests of `node/`: as root, which can install
+/// what it needs, and with `CI=true`.
 pub(crate) fn is_required() -> bool {
     is_root() || std::env::var("CI").as_deref() == Ok("true")
 }

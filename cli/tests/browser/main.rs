@@ -1,9 +1,9 @@
 //! The page of `hookline timeline` in a real browser: that it is laid out as it should be, that
-//! nothing is fetched and nothing runs, that it can be used with the keyboard, in the dark, on a narrow
-//! screen and on paper.
+//! nothing is fetched and nothing runs, that it can be used with the keyboard, in the dark, on a
+//! narrow screen and on paper.
 //!
-//! As root on Debian, or with `CI=true`, Chromium is installed and every test runs. Elsewhere, without
-//! a browser, the tests are left out and say so: the same rule as for the tests of `node/`.
+//! As root on Debian, or with `CI=true`, Chromium is installed and every test runs. Elsewhere,
+//! without a browser, the tests are left out and say so: the same rule as for the tests of `node/`.
 
 // Tests say what must be by failing, and JSON is indexed by name here, which gives null where
 // nothing is. The scene is shared with the suite `command`, which uses more of it.

@@ -1,4 +1,5 @@
-//! `hookline adopt`, against the fake AWS: what can go wrong. The suite `operator` runs the function.
+//! `hookline adopt`, against the fake AWS: what can go wrong. The suite `operator` runs the
+//! function.
 
 use serde_json::json;
 

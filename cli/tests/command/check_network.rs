@@ -180,3 +180,39 @@ async fn network_that_is_misspelt_is_told_before_the_account_is_looked_at() {
         assert!(text.contains(says), "no {says:?} in {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_that_breaks_a_rule_with_the_stacks_ids_is_told_and_no_fault_of_hookline() {
+    let deployed = right(100).await;
+    let slot = &deployed.profile["slots"][0];
+    let subnet = &slot["subnetIds"][0];
+    let ids = json!({
+        "network": slot["network"],
+        "securityGroupId": deployed.profile["securityGroupIds"][0],
+        // One subnet is in one zone.
+        "subnetIds": {ZONE: subnet, "us-west-2b": subnet},
+    });
+    let outputs = BTreeMap::from([("NetworkIds1".to_owned(), ids.to_string())]);
+    let stack = Stack {
+        status: "UPDATE_COMPLETE".to_owned(),
+        outputs,
+    };
+    let cloudformation = deployed.fake.aws.cloudformation();
+    cloudformation.put("hookline-network", stack);
+    let mut all_zones = configuration(&deployed);
+    let group = all_zones["nodeGroups"][0].as_object_mut().unwrap();
+    group.remove("zones");
+    let (_folder, line) = file(&all_zones);
+    let text = stdout(&deployed.run(&line).await.code(1));
+    check_text(&text);
+    let text = unwrapped(&text);
+    for says in [
+        "with the ids of the stack hookline-network, so nothing else was looked at",
+        "profiles[0].slots[0].subnetIds",
+        "correct its outputs, or give the ids in the file",
+    ] {
+        assert!(text.contains(says), "no {says:?} in {text}");
+    }
+    let found = checked(&deployed, &line, 1).await;
+    assert_eq!(found["stack"], "hookline-network", "{found:#}");
+}

@@ -12,7 +12,9 @@
 
 mod adopt;
 mod check;
+mod check_file;
 mod check_network;
+mod check_parts;
 mod deployed;
 mod explain;
 mod fake;

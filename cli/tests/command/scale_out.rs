@@ -1,5 +1,5 @@
-//! Executions with histories as Step Functions has them, on a deployment whose executions do nothing by
-//! themselves.
+//! Executions with histories as Step Functions has them, on a deployment whose executions do
+//! nothing by themselves.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,9 @@
 //! What the commands print, kept in files: the help of each, and each in one scene, as text and as
-//! JSON. A change of a text is seen in the difference of a file. `INSTA_UPDATE=always` writes them anew.
+//! JSON. A change of a text is seen in the difference of a file. `INSTA_UPDATE=always` writes them
+//! anew.
 //!
-//! What differs from run to run is masked: ids and addresses by the order in which they appear, times
-//! and ages.
+//! What differs from run to run is masked: ids and addresses by the order in which they appear,
+//! times and ages.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,16 +1,18 @@
-//! `hookline status`, against the fake AWS. Executions run in this process and do nothing: the suite
-//! `operator` has launches with the real state machine.
+//! `hookline status`, against the fake AWS. Executions run in this process and do nothing: the
+//! suite `operator` has launches with the real state machine.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hookline_domain::deployment::Deployment;
 use hookline_functions::metrics::{Metric, Metrics, Subject};
+use hookline_local::autoscaling::LifecycleState;
 use hookline_local::iam::credentials_of;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::permissions::allowed;
 use hookline_testkit::roles;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::HOOK;
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::deployed::{Deployed, MACHINE};
@@ -382,6 +384,75 @@ async fn texts_of_others_do_no_harm_to_a_terminal() {
         status["leakedInterfaces"][0]["network"],
         "\u{9b}2Jred\u{202e}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_on_standby_is_shown_apart_and_does_not_count() {
+    let deployed = Deployed::start().await;
+    deployed.launch(2).await;
+    let states = || {
+        let aws = &deployed.fake.aws;
+        aws.with_world(|world| world.autoscaling.states("upf"))
+    };
+    for instance in states().into_keys() {
+        let complete = deployed.scene.autoscaling.complete_lifecycle_action();
+        complete
+            .auto_scaling_group_name("upf")
+            .lifecycle_hook_name("hookline-launch")
+            .instance_id(instance)
+            .lifecycle_action_result("CONTINUE")
+            .send()
+            .await
+            .unwrap();
+    }
+    let in_service = || {
+        states()
+            .into_values()
+            .filter(|it| *it == LifecycleState::InService)
+    };
+    wait_for(Duration::from_secs(20), "two in service", async || {
+        Ok((in_service().count() == 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    let first = states().into_keys().next().unwrap();
+    let enter = deployed.scene.autoscaling.enter_standby();
+    enter
+        .auto_scaling_group_name("upf")
+        .instance_ids(first)
+        .should_decrement_desired_capacity(true)
+        .send()
+        .await
+        .unwrap();
+    let text = stdout(&deployed.run("status").await.success());
+    check_text(&text);
+    assert!(text.contains("1, 1 on standby"), "{text}");
+    let json = stdout(&deployed.run("status --json").await.success());
+    let status: Value = serde_json::from_str(&json).unwrap();
+    let row = &status["groups"][0];
+    assert_eq!(
+        (&row["wanted"], &row["inService"], &row["onStandby"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_of_a_group_that_no_profile_covers_is_told() {
+    let deployed = Deployed::start().await;
+    deployed.scene.group("upf-v2").await.unwrap();
+    deployed.launch_in("upf-v2", 1).await;
+    let json = stdout(&deployed.run("status --json").await.success());
+    let status: Value = serde_json::from_str(&json).unwrap();
+    let trouble = status["trouble"].as_array().unwrap();
+    let of_group = trouble.iter().find(|it| it["group"] == "upf-v2");
+    let found = of_group.unwrap_or_else(|| panic!("{trouble:#?}"));
+    assert_eq!(found["kind"], "no-rule");
+    let problem = found["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("has the launch hook hookline-launch of the profile upf"),
+        "{problem}"
+    );
+    check_text(&stdout(&deployed.run("status").await.success()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

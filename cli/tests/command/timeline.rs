@@ -15,8 +15,8 @@ use crate::{check_text, json_error, stderr, stdout, unwrapped};
 /// A text that would run in a page and move a terminal's cursor.
 const HARMFUL: &str = "<script>alert(1)</script> \u{1b}[2J \u{9b}2J";
 
-/// Three launches: one is abandoned for a harmful cause, one waits for its turn, and one has sent CONTINUE.
-/// Returns the instance of the first.
+/// Three launches: one is abandoned for a harmful cause, one waits for its turn, and one has sent
+/// CONTINUE. Returns the instance of the first.
 pub(crate) async fn launches() -> (Deployed, String) {
     let deployed = Deployed::start().await;
     deployed.launch(3).await;

@@ -36,7 +36,8 @@ async fn watch_shows_a_frame_until_q_and_leaves_the_terminal_as_it_was() {
     for says in ["hookline", "upf"] {
         assert!(written.contains(says), "no {says:?} in {seen:#}");
     }
-    // The alternate screen is left, and the cursor is there again (xterm, "Control Sequences": DECSET and DECRST).
+    // The alternate screen is left, and the cursor is there again (xterm, "Control Sequences":
+    // DECSET and DECRST).
     for (set, reset) in [
         ("\u{1b}[?1049h", "\u{1b}[?1049l"),
         ("\u{1b}[?25l", "\u{1b}[?25h"),

@@ -142,6 +142,48 @@ pub(super) fn begin(
     id
 }
 
+/// An instance that a call takes out of service, or back.
+pub(super) struct Moved<'a> {
+    pub(super) group: &'a str,
+    pub(super) instance: &'a str,
+    pub(super) description: String,
+    pub(super) cause: String,
+    pub(super) into_service: bool,
+}
+
+/// Adds an activity that is neither a launch nor a termination, and returns it: it has ended, and
+/// no event tells it (Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference", has
+/// none).
+pub(super) fn moved(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    moved: Moved<'_>,
+) -> Option<Activity> {
+    let group = autoscaling.groups.get(moved.group)?;
+    let member = group.member(moved.instance)?;
+    let now = kernel.timestamp();
+    let activity = Activity {
+        id: kernel.new_uuid(),
+        group: group.name.clone(),
+        group_arn: group.arn.clone(),
+        instance: Some(moved.instance.to_owned()),
+        transition: match moved.into_service {
+            true => Transition::Launching,
+            false => Transition::Terminating,
+        },
+        route: member.route,
+        description: moved.description,
+        cause: moved.cause,
+        started: now,
+        ended: Some(now),
+        status: Status::Successful,
+        message: String::new(),
+        details: json!({ "Subnet ID": member.subnet_id, "Availability Zone": member.availability_zone }),
+    };
+    autoscaling.activities.push(activity.clone());
+    Some(activity)
+}
+
 /// Sets an activity to MidLifecycleAction: it waits for hooks.
 pub(super) fn wait(autoscaling: &mut AutoScaling, id: &str) {
     if let Some(activity) = find(autoscaling, id) {

@@ -172,6 +172,8 @@ pub enum LifecycleState {
     PendingProceed,
     /// In service.
     InService,
+    /// Taken out of service by a call. It stays in the group, and does not count.
+    Standby,
     /// Being terminated, without hooks.
     Terminating,
     /// Being terminated, and waits for its hooks.
@@ -250,6 +252,7 @@ impl fmt::Display for LifecycleState {
             Self::PendingWait => "Pending:Wait",
             Self::PendingProceed => "Pending:Proceed",
             Self::InService => "InService",
+            Self::Standby => "Standby",
             Self::Terminating => "Terminating",
             Self::TerminatingWait => "Terminating:Wait",
             Self::TerminatingProceed => "Terminating:Proceed",
@@ -278,6 +281,7 @@ impl Member {
             | LifecycleState::PendingWait
             | LifecycleState::PendingProceed
             | LifecycleState::InService => LifecycleState::InService,
+            LifecycleState::Standby => LifecycleState::Standby,
             LifecycleState::Terminating
             | LifecycleState::TerminatingWait
             | LifecycleState::TerminatingProceed

@@ -9,7 +9,8 @@
 //!   action;
 //! - `activity`: scaling activities, and the events of Auto Scaling;
 //! - `warm_pool`: instances that are launched ahead, and come back on scale-in;
-//! - `groups_api`, `group_request`, `hooks_api`, `warm_pool_api`, `tags_api`, `describe`: the calls.
+//! - `groups_api`, `group_request`, `hooks_api`, `warm_pool_api`, `standby_api`, `tags_api`,
+//!   `describe`: the calls.
 
 mod activity;
 mod capacity;
@@ -21,6 +22,7 @@ mod hooks_api;
 mod lifecycle;
 mod machines;
 mod record;
+mod standby_api;
 mod tags_api;
 mod termination;
 mod warm_pool;
@@ -120,8 +122,8 @@ impl AutoScaling {
             .unwrap_or_default()
     }
 
-    /// What the metadata of an instance shows as `autoscaling/target-lifecycle-state`. `None`: it is
-    /// in no group.
+    /// What the metadata of an instance shows as `autoscaling/target-lifecycle-state`. `None`: it
+    /// is in no group.
     #[must_use]
     pub fn target_lifecycle_state(&self, instance: &str) -> Option<LifecycleState> {
         let mut groups = self.groups.values();
@@ -269,6 +271,8 @@ pub(crate) fn act(
         "DeleteAutoScalingGroup" => groups_api::delete(context, params),
         "SetDesiredCapacity" => groups_api::set_desired_capacity(context, params),
         "TerminateInstanceInAutoScalingGroup" => groups_api::terminate_instance(context, params),
+        "EnterStandby" => standby_api::enter(context, params),
+        "ExitStandby" => standby_api::exit(context, params),
         "SuspendProcesses" => groups_api::suspend(context, params, true),
         "ResumeProcesses" => groups_api::suspend(context, params, false),
         "PutLifecycleHook" => hooks_api::put(autoscaling, params),

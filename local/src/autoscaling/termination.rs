@@ -26,7 +26,7 @@ pub(super) fn begin_termination(
         return;
     };
     let was = member.state;
-    if !was.counts() && !was.stays_warm() {
+    if !was.counts() && !was.stays_warm() && was != LifecycleState::Standby {
         return;
     }
     let route = match was.is_warm() {
@@ -37,7 +37,7 @@ pub(super) fn begin_termination(
     let launch_activity = member.activity_id.clone();
     let (subnet, zone) = (member.subnet_id.clone(), member.availability_zone.clone());
     // An activity that has ended stays as it is.
-    if was != LifecycleState::InService {
+    if !matches!(was, LifecycleState::InService | LifecycleState::Standby) {
         let message = "Instance was terminated while waiting for it to be in InService state";
         activity::end(
             context.autoscaling,

@@ -204,6 +204,8 @@ pub const ACTIONS: &[Action] = &[
     action("autoscaling", "DescribeScalingActivities", ALL),
     action("autoscaling", "DescribeTags", ALL),
     action("autoscaling", "DescribeWarmPool", ALL),
+    action("autoscaling", "EnterStandby", GROUP),
+    action("autoscaling", "ExitStandby", GROUP),
     action("autoscaling", "PutLifecycleHook", GROUP),
     action("autoscaling", "PutWarmPool", GROUP),
     action("autoscaling", "RecordLifecycleActionHeartbeat", GROUP),

@@ -1,8 +1,10 @@
 #!/usr/bin/bash
-# The first program of a guest (guest.py): it mounts what a system has, starts udevd and networkd, and runs what comes by its port.
+# The first program of a guest (guest.py): it mounts what a system has, starts udevd and networkd,
+# and runs what comes by its port.
 #
-# What comes is a program of bash; what goes back is its status, its output and its errors. Each ends with a NUL. When the other side closes, the
-# guest ends, and QEMU with it. Starting a program is what takes time on an emulated processor, so none is started for this.
+# What comes is a program of bash; what goes back is its status, its output and its errors. Each
+# ends with a NUL. When the other side closes, the guest ends, and QEMU with it. Starting a program
+# is what takes time on an emulated processor, so none is started for this.
 
 export PATH=/usr/sbin:/usr/bin
 mount -t proc proc /proc

@@ -16,7 +16,8 @@ from kit.machine import Runs, TimedOut, wait_for
 from kit.node import PROGRAMS, Node
 
 PRIMARY = "02:00:00:00:00:05"
-#: udev names an interface by its PCI slot: the primary one ens5, the next ones ens6 and ens7, as on EC2.
+#: udev names an interface by its PCI slot: the primary one ens5, the next ones ens6 and ens7, as on
+#: EC2.
 PRIMARY_SLOT = 5
 #: The primary interface, as nodeadm leaves it to networkd.
 PRIMARY_NETWORK = f"[Match]\nPermanentMACAddress={PRIMARY}\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n"

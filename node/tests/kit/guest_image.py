@@ -32,7 +32,8 @@ PROGRAMS = ("bash", "cat", "chmod", "cmp", "curl", "cut", "dirname", "env", "flo
 
 CNI = ("ipvlan", "host-local", "static")
 
-#: Files of this machine that these read. Without the rules, udev neither loads drivers nor names links.
+#: Files of this machine that these read. Without the rules, udev neither loads drivers nor names
+#: links.
 FILES = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/dbus-1", "/usr/share/dbus-1/system.conf", "/usr/share/dbus-1/system.d",
          "/usr/lib/systemd/network/99-default.link", "/usr/lib/udev/rules.d/50-udev-default.rules", "/usr/lib/udev/rules.d/75-net-description.rules",
          "/usr/lib/udev/rules.d/80-drivers.rules", "/usr/lib/udev/rules.d/80-net-setup-link.rules")

@@ -1,4 +1,5 @@
-//! `/etc/eks/bootstrap.sh` of Amazon Linux 2 and of Ubuntu (awslabs/amazon-eks-ami before 2026-03-04, files/bootstrap.sh).
+//! `/etc/eks/bootstrap.sh` of Amazon Linux 2 and of Ubuntu (awslabs/amazon-eks-ami before
+//! 2026-03-04, files/bootstrap.sh).
 
 use crate::findings::Findings;
 use crate::kubelet::Kubelet;

@@ -1,14 +1,17 @@
-//! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance type (awslabs/amazon-eks-ami,
-//! `nodeadm/internal/kubelet/eni_max_pods.go`).
+//! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance
+//! type (awslabs/amazon-eks-ami, `nodeadm/internal/kubelet/eni_max_pods.go`).
 //!
-//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked before anything is computed, also in
-//! a branch that is not taken. What else CEL has, as functions and fractions, is told apart from a mistake.
+//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked
+//! before anything is computed, also in a branch that is not taken. What else CEL has, as functions
+//! and fractions, is told apart from a mistake.
 
 mod parse;
 
 use std::fmt;
 
 use parse::{Node, Operator};
+
+use crate::show;
 
 /// What an expression may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub struct Variables {
 pub enum Pods {
     /// What the expression says.
     Computed(u32),
-    /// What the instance type has by itself: nodeadm does not take the expression, and says so in its log only.
+    /// What the instance type has by itself: nodeadm does not take the expression, and says so in
+    /// its log only.
     Standard {
         /// What nodeadm takes.
         pods: u32,
@@ -56,10 +60,11 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(at) if at.is_empty() => f.write_str("it ends too early"),
-            Self::Syntax(at) => write!(f, "it cannot be read at {at:?}"),
+            Self::Syntax(at) => write!(f, "it cannot be read at {:?}", show::text(at)),
             Self::UnknownName(name) => write!(
                 f,
-                "it names {name}; default_enis, ips_per_eni and max_pods are known"
+                "it names {}; default_enis, ips_per_eni and max_pods are known",
+                show::text(name)
             ),
             Self::Types => f.write_str("it mixes numbers and true or false"),
             Self::NotANumber => f.write_str("its result is true or false"),
@@ -153,8 +158,8 @@ fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
     }
 }
 
-/// Names that nodeadm has since August 2026 (awslabs/amazon-eks-ami, pull request 2777). Which of them a
-/// node's image knows, its user data does not tell.
+/// Names that nodeadm has since August 2026 (awslabs/amazon-eks-ami, pull request 2777). Which of
+/// them a node's image knows, its user data does not tell.
 fn is_of_newer(name: &str) -> bool {
     matches!(name, "vcpus" | "memory_mib" | "physical_memory_mib")
 }
@@ -245,7 +250,8 @@ fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
                 };
                 Ok(Value::Truth(how.holds(order)))
             }
-            // One side decides, even if the other has no result (CEL's language definition, "Logical operators").
+            // One side decides, even if the other has no result (CEL's language definition,
+            // "Logical operators").
             Operator::And | Operator::Or => {
                 let deciding = *operator == Operator::Or;
                 let (left, right) = (truth(left), truth(right));
@@ -332,6 +338,20 @@ mod tests {
             let of_all = on_every_type.then_some(expected);
             assert_eq!(mistake(expression), of_all, "{expression}");
         }
+    }
+
+    #[test]
+    fn mistake_shows_the_beginning_of_a_text_without_control_characters() {
+        for expression in [
+            "x".repeat(1_900),
+            format!("max_pods ){}", "x".repeat(1_900)),
+        ] {
+            let shown = mistake(&expression).unwrap().to_string();
+            assert!(shown.contains("xxx"), "{shown}");
+            assert!(shown.chars().count() < 200, "{shown}");
+        }
+        let shown = mistake("max_pods \u{202e}\u{1b}x").unwrap().to_string();
+        assert_eq!(shown, "it cannot be read at \"x\"");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Whether user data fits a profile: the gate ([`crate::gate`]), maxPods beside the slots, the startup
-//! taint.
+//! Whether user data fits a profile: the gate ([`crate::gate`]), maxPods beside the slots, the
+//! startup taint.
 
 use std::collections::BTreeMap;
 

@@ -29,7 +29,8 @@ pub struct GateNetwork {
     /// The network card.
     #[serde(default)]
     pub network_card: u32,
-    /// What becomes of the interface. It is as somebody wrote it, and is shown where it differs only.
+    /// What becomes of the interface. It is as somebody wrote it, and is shown where it differs
+    /// only.
     #[serde(flatten, skip_serializing)]
     pub on_node: OnNode,
 }
@@ -93,8 +94,8 @@ impl Gate {
         self.networks.iter().any(|it| it.network == name)
     }
 
-    /// The slot whose interface a network of the gate takes: that of its name, or one that the gate does
-    /// not name, at its place. A name tells nothing of where an interface is.
+    /// The slot whose interface a network of the gate takes: that of its name, or one that the gate
+    /// does not name, at its place. A name tells nothing of where an interface is.
     fn slot_of<'a>(&self, network: &GateNetwork, profile: &'a Profile) -> Option<&'a Slot> {
         let slots = || profile.slots.iter();
         let named = slots().find(|slot| show::text(&slot.network) == network.network);
@@ -313,8 +314,8 @@ fn check_network(network: &GateNetwork, slot: &Slot, from: &str, findings: &mut 
     }
 }
 
-/// A network without a device index is told by its subnets. An interface of another slot there must be
-/// told by its own place.
+/// A network without a device index is told by its subnets. An interface of another slot there must
+/// be told by its own place.
 fn check_ambiguous(profile: &Profile, gate: &Gate, findings: &mut Findings) {
     let free = gate.networks.iter().filter(|it| it.device_index.is_none());
     for network in free {

@@ -17,8 +17,8 @@ use crate::setting::{Candidates, Setting};
 use crate::shell::Shell;
 use crate::show;
 
-/// The value of [`Join::max_pods`] where nothing sets it: the number that the operating system takes
-/// for the instance type, which knows nothing of slots.
+/// The value of [`Join::max_pods`] where nothing sets it: the number that the operating system
+/// takes for the instance type, which knows nothing of slots.
 pub const BY_INSTANCE_TYPE: &str = "by the instance type";
 
 /// What makes the node join.

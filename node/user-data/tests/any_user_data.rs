@@ -89,6 +89,8 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
         "  cluster:\n    name: core\n    cidr: 10.0.0.0/16\n",
         "  kubelet:\n    config: {maxPods: 20}\n    flags: [--max-pods=9, --token=Pa55word]\n",
         "  unknown: Pa55word\n",
+        "  kubelet: {maxPodsExpression: \"max_pods - no_such_name\"}\n",
+        "  kubelet: {maxPodsExpression: \"max_pods \u{202e}\u{1b}[31m\"}\n",
         "---\n",
         "[settings.kubernetes]\n",
         "max-pods = 20\n",

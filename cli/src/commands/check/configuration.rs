@@ -1,5 +1,5 @@
-//! The CDK app's configuration: held against the app's schema, and read as far as `check` needs it. `cdk synth`
-//! checks what no schema can express.
+//! The CDK app's configuration: held against the app's schema, and read as far as `check` needs it.
+//! `cdk synth` checks what no schema can express.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,6 +38,8 @@ pub(super) struct OfConfiguration {
     pub(super) stack: String,
     /// The account that it is deployed to, if it names one.
     pub(super) account: Option<String>,
+    /// The Region, if it names one.
+    pub(super) region: Option<String>,
     /// The accounts that share subnets with it.
     pub(super) network_owners: BTreeSet<String>,
     /// The reserved concurrency of functions, by their names without the stack's.
@@ -53,6 +55,7 @@ pub(super) struct OfConfiguration {
 struct File {
     stack_name: String,
     account: Option<String>,
+    region: Option<String>,
     #[serde(default)]
     network_owner_accounts: BTreeSet<String>,
     #[serde(default)]
@@ -225,6 +228,7 @@ impl Configuration {
             rest: OfConfiguration {
                 stack: file.stack_name,
                 account: file.account,
+                region: file.region,
                 network_owners: file.network_owner_accounts,
                 reserved_concurrency: file.reserved_concurrency,
                 on_nodes,

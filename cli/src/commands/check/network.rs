@@ -1,5 +1,5 @@
-//! A configuration with a `network`: its profiles take the ids that they leave out from the network's stack, as
-//! `cdk/lib/complete-config.ts` does.
+//! A configuration with a `network`: its profiles take the ids that they leave out from the
+//! network's stack, as `cdk/lib/complete-config.ts` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +70,8 @@ impl OfNetwork {
             .collect()
     }
 
-    /// The profiles with the ids that the network's stack tells. Where it tells none, an id of the right form stands in.
+    /// The profiles with the ids that the network's stack tells. Where it tells none, an id of the
+    /// right form stands in.
     pub(super) fn complete(&self, name: &str, stack: Option<&Stack>) -> Completed {
         let known: BTreeMap<String, NetworkIds> = stack
             .into_iter()

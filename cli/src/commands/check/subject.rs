@@ -11,6 +11,7 @@ use super::network::OfNetwork;
 use crate::commands::profile::problems::{self, Problem};
 use crate::commands::profile::read as read_json;
 use crate::error::Result;
+use crate::judge::words::count;
 use crate::output::{BAD, LABEL, Page, Report, STRONG};
 use crate::settings::{ProfileKind, Source, Subject};
 
@@ -39,8 +40,22 @@ pub(super) struct OfFile {
 #[derive(Debug, Serialize)]
 pub(super) struct Problems {
     file: String,
+    /// The stack whose ids are in the profiles, where the problems are with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<String>,
     valid: bool,
     problems: Vec<Problem>,
+}
+
+impl Problems {
+    fn of(file: String, problems: Vec<Problem>) -> Self {
+        Self {
+            file,
+            stack: None,
+            valid: false,
+            problems,
+        }
+    }
 }
 
 /// Reads what is to be checked.
@@ -62,23 +77,13 @@ pub(super) fn read(subject: &Subject) -> Result<Read> {
 fn of_configuration(source: &Source) -> Result<Read> {
     let (file, configuration) = match configuration::read(source)? {
         Ok(read) => read,
-        Err((file, problems)) => {
-            return Ok(Read::Wrong(Problems {
-                file,
-                valid: false,
-                problems,
-            }));
-        }
+        Err((file, problems)) => return Ok(Read::Wrong(Problems::of(file, problems))),
     };
     let network = configuration.network;
     let problems = network.iter().flat_map(OfNetwork::problems);
     let problems: Vec<Problem> = problems.collect();
     if !problems.is_empty() {
-        return Ok(Read::Wrong(Problems {
-            file,
-            valid: false,
-            problems,
-        }));
+        return Ok(Read::Wrong(Problems::of(file, problems)));
     }
     let values = match &network {
         Some(network) => network.complete("", None).profiles,
@@ -87,15 +92,43 @@ fn of_configuration(source: &Source) -> Result<Read> {
     profiles(
         file,
         values,
-        // The path in the configuration.
-        |n, field| match field.strip_prefix("profile") {
-            Some(rest) => format!("profiles[{n}]{rest}"),
-            None => field,
-        },
+        path_in_configuration,
         configuration.hooks,
         network,
         Some(configuration.rest),
     )
+}
+
+fn path_in_configuration(n: usize, field: String) -> String {
+    match field.strip_prefix("profile") {
+        Some(rest) => format!("profiles[{n}]{rest}"),
+        None => field,
+    }
+}
+
+/// Reads the profiles of a configuration with the ids that the stack of its network tells.
+///
+/// # Errors
+/// Returns an error only for a fault of Hookline. What is wrong with a profile is in the problems.
+pub(super) fn with_ids_of(
+    stack: &str,
+    file: &str,
+    values: Vec<Value>,
+) -> Result<std::result::Result<Vec<ProfileInput>, Problems>> {
+    let read = read_all(values, path_in_configuration)?;
+    Ok(read.map_err(|problems| {
+        let problems = problems.into_iter().map(|it| Problem {
+            remedy: format!(
+                "{} The stack {stack} tells the ids that the file leaves out: correct its outputs, or give the ids in the file.",
+                it.remedy
+            ),
+            ..it
+        });
+        Problems {
+            stack: Some(stack.to_owned()),
+            ..Problems::of(file.to_owned(), problems.collect())
+        }
+    }))
 }
 
 fn profiles(
@@ -106,6 +139,23 @@ fn profiles(
     network: Option<OfNetwork>,
     configuration: Option<OfConfiguration>,
 ) -> Result<Read> {
+    Ok(match read_all(values, field)? {
+        Ok(profiles) => Read::Profiles(Box::new(OfFile {
+            file,
+            profiles,
+            hooks,
+            network,
+            configuration,
+        })),
+        Err(problems) => Read::Wrong(Problems::of(file, problems)),
+    })
+}
+
+/// The profiles, or all that is wrong with them.
+fn read_all(
+    values: Vec<Value>,
+    field: impl Fn(usize, String) -> String,
+) -> Result<std::result::Result<Vec<ProfileInput>, Vec<Problem>>> {
     let mut wrong = Vec::new();
     let mut read = Vec::new();
     for (n, value) in values.into_iter().enumerate() {
@@ -119,26 +169,19 @@ fn profiles(
         }
     }
     Ok(match wrong.is_empty() {
-        true => Read::Profiles(Box::new(OfFile {
-            file,
-            profiles: read,
-            hooks,
-            network,
-            configuration,
-        })),
-        false => Read::Wrong(Problems {
-            file,
-            valid: false,
-            problems: wrong,
-        }),
+        true => Ok(read),
+        false => Err(wrong),
     })
 }
 
 impl Report for Problems {
     fn write(&self, page: &mut Page) {
-        let count = match self.problems.len() {
-            1 => "1 problem, so the account was not looked at".to_owned(),
-            count => format!("{count} problems, so the account was not looked at"),
+        let count = count(self.problems.len(), "problem", "problems");
+        let count = match &self.stack {
+            None => format!("{count}, so the account was not looked at"),
+            Some(stack) => {
+                format!("{count} with the ids of the stack {stack}, so nothing else was looked at")
+            }
         };
         page.paragraph(&[(STRONG, &self.file), (BAD, &count)]);
         for problem in &self.problems {

@@ -218,8 +218,8 @@ impl Problem {
             .then(|| self.field.clone())
     }
 
-    /// Whether a field is missing only because it is misspelt: one of the unknown fields beside it was
-    /// meant to be it.
+    /// Whether a field is missing only because it is misspelt: one of the unknown fields beside it
+    /// was meant to be it.
     fn is_misspelt_as(&self, unknown: &[String]) -> bool {
         let missing = self.problem.strip_prefix(MISSING);
         let Some(missing) = missing.map(|name| name.trim_matches([' ', '`'])) else {

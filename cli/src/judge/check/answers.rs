@@ -196,8 +196,9 @@ fn answered_twice(account: &Account, group: &Group, profile: &Profile) -> Vec<Fi
     found
 }
 
-/// The enabled rules of a deployment that start its executions for the launches of a group at a hook. One whose
-/// profile selects by tags matches the launches of every group, and its executions ignore those of others.
+/// The enabled rules of a deployment that start its executions for the launches of a group at a
+/// hook. One whose profile selects by tags matches the launches of every group, and its executions
+/// ignore those of others.
 fn reacting<'a>(
     deployment: &'a Deployment,
     group: &'a Group,
@@ -220,8 +221,8 @@ fn reacting<'a>(
         .filter(covers)
 }
 
-/// Two profiles or two rules of a deployment that start executions for the launches of a group at the
-/// profile's hook.
+/// Two profiles or two rules of a deployment that start executions for the launches of a group at
+/// the profile's hook.
 pub(in crate::judge) fn twice(
     deployment: &Deployment,
     group: &Group,
@@ -315,8 +316,8 @@ fn starts_executions(rule: &Rule, hook: &str) -> Option<String> {
     Some(format!("{} with the target {}", rule.name, target.arn))
 }
 
-/// Profiles of which the rule and reconcile have different versions. The profiles of a large deployment
-/// are split over several targets of reconcile, in several rules.
+/// Profiles of which the rule and reconcile have different versions. The profiles of a large
+/// deployment are split over several targets of reconcile, in several rules.
 fn reconcile_differs(deployment: &Deployment) -> Vec<Finding> {
     let mut reconcile: Vec<&str> = deployment
         .reconcile
@@ -347,7 +348,8 @@ fn reconcile_differs(deployment: &Deployment) -> Vec<Finding> {
                 ),
                 reconcile.rule.clone(),
             ),
-            // The rule that has lost its target may have had the profile: that is a finding of its own.
+            // The rule that has lost its target may have had the profile: that is a finding of its
+            // own.
             None if !deployment.reconcile_without_target.is_empty() => continue,
             None => {
                 let rules = list(&reconcile, LISTED);

@@ -9,8 +9,8 @@ use super::parts::growth;
 use crate::judge::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
-/// Lambda keeps so many executions for functions without a reserved concurrency, or all of an account
-/// that has fewer (Lambda Developer Guide, "Configuring reserved concurrency").
+/// Lambda keeps so many executions for functions without a reserved concurrency, or all of an
+/// account that has fewer (Lambda Developer Guide, "Configuring reserved concurrency").
 const MIN_UNRESERVED: u64 = 100;
 
 const QUOTA: &str = "the account's quota of concurrent executions of Lambda";

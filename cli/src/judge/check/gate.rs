@@ -1,4 +1,5 @@
-//! The gate in the user data of launch templates: what of it does not fit a profile, or the file that replaces it.
+//! The gate in the user data of launch templates: what of it does not fit a profile, or the file
+//! that replaces it.
 
 use std::collections::BTreeMap;
 
@@ -54,35 +55,43 @@ pub(super) fn findings(profile: &Profile, group: &Group, gate: &Gate) -> Vec<Fin
         .collect()
 }
 
-/// In which order a change holds no node back (docs/node.md, "Changing a profile and its launch template").
+/// In which order a change holds no node back, in each direction: what is seen between two changes
+/// does not tell which of them is meant (docs/node.md, "Changing a profile and its launch
+/// template").
 fn safe_order(code: &str) -> Option<&'static str> {
     Some(match code {
         "gate-waits-forever" => {
-            "first take the network out of the gate in the launch template, then out of the profile"
+            "to add the network, first put it into the profile, then into the gate in the launch template; to remove it, \
+             first take it out of the gate, then out of the profile"
         }
         "network-name" => {
-            "first add a network of the new name to the profile and then to the gate; then take the old one out of the gate, and then \
-             out of the profile"
+            "first add a network of the new name to the profile and then to the gate; then take the old one out of the \
+             gate, and then out of the profile"
         }
         "device-index" | "network-card" => {
-            "first take deviceIndex and networkCard out of the gate, if no other network and no node has the subnet, then change the \
-             profile; else change both while the group launches nothing"
+            "first take deviceIndex and networkCard out of the gate, if no other network and no node has the subnet, then \
+             change the profile; else change both while the group launches nothing"
         }
         "subnets" => {
-            "first add the new subnets to the gate in the launch template, then to the profile; later take the old ones out of the gate"
+            "first add the new subnets to the gate in the launch template, then to the profile; take old ones first out of \
+             the profile, later out of the gate"
         }
         "ambiguous" => {
-            "first put the place of the new network into claimed of the launch template, then change the profile; later move it to the gate"
+            "to add the network, first put its place into claimed of the launch template, then change the profile, later \
+             move it to the gate; to remove it, first move its place from the gate to claimed, then change the profile, \
+             later take it out of claimed"
         }
         "claimed" => {
-            "first move the place from claimed to the gate's network in the launch template, then change the profile"
+            "to add the network, first change the profile, then move the place from claimed to the gate's network; to \
+             remove it, first move the place from the gate to claimed, then change the profile"
         }
         "beside-primary" => {
-            "give the network its deviceIndex in the gate, in a new version of the launch template, while the group launches nothing"
+            "give the network its deviceIndex in the gate, in a new version of the launch template, while the group \
+             launches nothing"
         }
         "pod-addresses" => {
-            "first give the slot addresses in the profile, then cni to the gate's network in the launch template; the other way round to \
-             remove them"
+            "first give the slot addresses in the profile, then cni to the gate's network in the launch template; the \
+             other way round to remove them"
         }
         _ => return None,
     })
@@ -116,8 +125,8 @@ fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<S
     found
 }
 
-/// The networks that a gate does not wait for. Where a deployment of the file makes the launch template anew,
-/// all that does not fit until then.
+/// The networks that a gate does not wait for. Where a deployment of the file makes the launch
+/// template anew, all that does not fit until then.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     let mut notes = Vec::new();
     for input in &account.profiles {

@@ -22,8 +22,8 @@ pub(super) fn findings(account: &Account, profile: &Profile) -> Vec<Finding> {
     found
 }
 
-/// What could not be judged: whether the roles allow the subnets of another account. Only a configuration
-/// tells which accounts it lists.
+/// What could not be judged: whether the roles allow the subnets of another account. Only a
+/// configuration tells which accounts it lists.
 pub(super) fn notes(account: &Account) -> Vec<String> {
     if account.network_owners.is_some() {
         return unknown_network(account).into_iter().collect();
@@ -67,8 +67,8 @@ fn unknown_network(account: &Account) -> Option<String> {
     ))
 }
 
-/// The subnets of a profile that another account owns: the number of the slot, its network, the subnet
-/// and the owner.
+/// The subnets of a profile that another account owns: the number of the slot, its network, the
+/// subnet and the owner.
 fn of_other_accounts<'a>(
     account: &'a Account,
     profile: &'a Profile,

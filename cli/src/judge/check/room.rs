@@ -137,8 +137,9 @@ fn in_flight(account: &Account, profile: &Profile, zone: &str) -> Vec<InstanceId
         .collect()
 }
 
-/// How many more instances a zone of a group gets that grows to its maximum size. Auto Scaling keeps
-/// the zones balanced (Auto Scaling User Guide, "Auto Scaling group Availability Zone distribution").
+/// How many more instances a zone of a group gets that grows to its maximum size. Auto Scaling
+/// keeps the zones balanced (Auto Scaling User Guide, "Auto Scaling group Availability Zone
+/// distribution").
 fn grows_by(group: &Group, nodes: usize) -> usize {
     let most = usize::try_from(group.max).unwrap_or_default();
     most.div_ceil(group.zones.len().max(1))

@@ -1,4 +1,5 @@
-//! A node that ended after its launch had succeeded: when, by whom, and why. It is no fault of the launch.
+//! A node that ended after its launch had succeeded: when, by whom, and why. It is no fault of the
+//! launch.
 
 use serde::Serialize;
 
@@ -98,9 +99,9 @@ fn was_ready(case: &Case) -> bool {
         .map_or_else(succeeded, |it| it.status == "Successful")
 }
 
-/// Whether Auto Scaling found the instance ended, and did not end it: "in response to an EC2 health check
-/// indicating it has been terminated or stopped" (Auto Scaling User Guide, "Health checks for instances in an
-/// Auto Scaling group").
+/// Whether Auto Scaling found the instance ended, and did not end it: "in response to an EC2 health
+/// check indicating it has been terminated or stopped" (Auto Scaling User Guide, "Health checks for
+/// instances in an Auto Scaling group").
 fn found_ended(termination: &Activity) -> bool {
     termination.cause.contains("has been terminated or stopped")
 }

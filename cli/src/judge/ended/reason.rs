@@ -6,7 +6,8 @@ use crate::observed::network::SeenInstance;
 /// Who ended an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndedBy {
-    /// A call of TerminateInstances or StopInstances, as Auto Scaling's own are; or EC2 does not say.
+    /// A call of TerminateInstances or StopInstances, as Auto Scaling's own are; or EC2 does not
+    /// say.
     Call,
     /// Its own operating system.
     Itself,
@@ -32,7 +33,8 @@ pub(super) fn remedies(instance: &str, code: &str) -> Vec<Remedy> {
              group more instance types and Availability Zones, or use On-Demand Instances.",
             &[],
         ),
-        // AWS re:Post, "Auto Scaling failed to launch instances with encrypted AMI or encrypted volumes".
+        // AWS re:Post, "Auto Scaling failed to launch instances with encrypted AMI or encrypted
+        // volumes".
         "Client.InternalError" => (
             "EC2 could not start it, most often because Auto Scaling may not use the KMS key of an encrypted volume. \
              Let the group's service-linked role use the key, by its key policy or a grant (Auto Scaling User Guide, \

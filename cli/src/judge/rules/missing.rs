@@ -11,11 +11,12 @@ use crate::judge::Remedy;
 use crate::judge::finding::quoted;
 use crate::observed::deployment::{Deployment, LAUNCH, SOURCE};
 
-/// The most characters of an event pattern (Amazon EventBridge User Guide, "Amazon EventBridge quotas").
+/// The most characters of an event pattern (Amazon EventBridge User Guide, "Amazon EventBridge
+/// quotas").
 const MAX_PATTERN: usize = 2_048;
 
-/// Whether the rule of this profile is gone: launches begin with the profile, by what reconcile has,
-/// and no rule has it.
+/// Whether the rule of this profile is gone: launches begin with the profile, by what reconcile
+/// has, and no rule has it.
 pub(super) fn is_gone(deployment: &Deployment, input: &ProfileInput) -> bool {
     let name = &input.profile.name;
     let has = |other: &ProfileInput| other.profile.name == *name;
@@ -72,8 +73,8 @@ pub(super) fn put_anew(finding: Finding, deployment: &Deployment, input: &Profil
     )
 }
 
-/// The event pattern of a profile's rule, as the CDK app makes it (`cdk/lib/launch/launch-rule.ts`): with the
-/// groups only if they fit.
+/// The event pattern of a profile's rule, as the CDK app makes it
+/// (`cdk/lib/launch/launch-rule.ts`): with the groups only if they fit.
 fn pattern(profile: &Profile) -> String {
     let pattern = |detail| json!({"source": [SOURCE], "detail-type": [LAUNCH], "detail": detail});
     let hook = &profile.hook.name;
@@ -87,8 +88,8 @@ fn pattern(profile: &Profile) -> String {
     pattern(json!({"LifecycleHookName": [hook]})).to_string()
 }
 
-/// What the logical id of the rule of a profile has: letters and digits of the construct's path only
-/// (`LaunchRule` of `Launch-PROFILE`).
+/// What the logical id of the rule of a profile has: letters and digits of the construct's path
+/// only (`LaunchRule` of `Launch-PROFILE`).
 fn logical_id(profile: &str) -> String {
     let plain: String = profile
         .chars()

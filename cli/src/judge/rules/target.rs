@@ -53,7 +53,8 @@ pub(super) fn put_back_on(
     finding
 }
 
-/// What gives the shell the name of a resource in a stack: of this type, and with this in its logical id.
+/// What gives the shell the name of a resource in a stack: of this type, and with this in its
+/// logical id.
 pub(super) fn name_in_stack(stack: &str, logical_id: &str, kind: &str) -> String {
     let query = format!(
         "StackResourceSummaries[?contains(LogicalResourceId, '{logical_id}') && ResourceType == '{kind}'].PhysicalResourceId"
@@ -116,9 +117,9 @@ fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
     }
 }
 
-/// A target without its input: with the role, the dead-letter queue and the retries of another rule's.
-/// Without one, with those that the CDK app gives each rule (`cdk/lib/launch/launch-rule.ts`): the queue is
-/// that of reconcile's schedule.
+/// A target without its input: with the role, the dead-letter queue and the retries of another
+/// rule's. Without one, with those that the CDK app gives each rule
+/// (`cdk/lib/launch/launch-rule.ts`): the queue is that of reconcile's schedule.
 fn target(deployment: &Deployment, id: &str, machine: &str) -> Value {
     let sibling = sibling(deployment);
     let role = sibling.and_then(|it| it.role_arn.as_deref());
@@ -192,8 +193,8 @@ fn put_target(rule: &str, target: &Value, profile: &Value) -> Remedy {
     Remedy::Shell(words.map(str::to_owned).to_vec())
 }
 
-/// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
-/// escaped there.
+/// The same with a profile that is in a file. Python puts it into the template, as its quotes must
+/// be escaped there.
 fn put_target_of_file(rule: &str, target: &Value) -> Remedy {
     let mut program = String::from("import json; t = json.loads(");
     program.push_str(&json!(with_template(target, TEMPLATE_START).to_string()).to_string());

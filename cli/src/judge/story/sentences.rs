@@ -22,15 +22,7 @@ pub(super) fn planned(plan: &Plan) -> Vec<String> {
             ..
         } => {
             let all = i64::from(*seconds) + i64::from(*then_seconds);
-            let why = match reason {
-                WaitReason::Turn => format!(
-                    "for its turn: {} before it",
-                    count(plan.ahead, "launch is", "launches are")
-                ),
-                WaitReason::Backlog => "because other callers use EC2's request rates".to_owned(),
-                WaitReason::AddressConflict => "because somebody else took an address".to_owned(),
-                WaitReason::Pending => "for EC2 to show the instance as running".to_owned(),
-            };
+            let why = waits_for(*reason, plan.ahead);
             vec![format!("{WAITS} {} {why}", duration(all))]
         }
         Step::Create { slots, .. } => slots
@@ -50,6 +42,19 @@ pub(super) fn planned(plan: &Plan) -> Vec<String> {
                 }
             })
             .collect(),
+    }
+}
+
+/// What a launch waits for, with so many launches before it.
+pub(crate) fn waits_for(reason: WaitReason, ahead: usize) -> String {
+    match reason {
+        WaitReason::Turn => format!(
+            "for its turn: {} before it",
+            count(ahead, "launch is", "launches are")
+        ),
+        WaitReason::Backlog => "because other callers use EC2's request rates".to_owned(),
+        WaitReason::AddressConflict => "because somebody else took an address".to_owned(),
+        WaitReason::Pending => "for EC2 to show the instance as running".to_owned(),
     }
 }
 

@@ -23,8 +23,8 @@ pub(super) fn gives_up(state: &str) -> bool {
     phase(state) == Some(Phase::Abandoning)
 }
 
-/// The bars of an execution. It is in the last one until it ends, or until now, in milliseconds since
-/// the epoch.
+/// The bars of an execution. It is in the last one until it ends, or until now, in milliseconds
+/// since the epoch.
 pub(super) fn of_execution(traced: &Traced, now: i64) -> Vec<Bar> {
     let execution = &traced.execution;
     let mut bars = Vec::new();

@@ -1,9 +1,9 @@
 //! Hookline's calls of EC2 beside EC2's token buckets.
 //!
-//! A history shows the runs of functions, not their calls. So the calls are counted by what a run must
-//! have called: one create for each interface that its plan lacked, one attach for each interface, one
-//! call for each attribute that it had to set, as many CreateTags as a new node needs, and one
-//! after the verdict. When in a run each call came is estimated.
+//! A history shows the runs of functions, not their calls. So the calls are counted by what a run
+//! must have called: one create for each interface that its plan lacked, one attach for each
+//! interface, one call for each attribute that it had to set, as many CreateTags as a new node
+//! needs, and one after the verdict. When in a run each call came is estimated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +35,12 @@ pub(crate) struct Calls {
     pub(crate) action: &'static str,
     /// EC2's bucket, by the newest profile; its default for CreateTags.
     pub(crate) bucket: TokenBucket,
-    /// When each call came, in milliseconds since the epoch, in order. In JSON, how many there were.
+    /// When each call came, in milliseconds since the epoch, in order. In JSON, how many there
+    /// were.
     #[serde(rename = "calls", serialize_with = "number")]
     pub(crate) at: Vec<i64>,
-    /// The runs that EC2 throttled: when, in milliseconds since the epoch. In JSON, how many there were.
+    /// The runs that EC2 throttled: when, in milliseconds since the epoch. In JSON, how many there
+    /// were.
     #[serde(serialize_with = "number")]
     pub(crate) throttled: Vec<i64>,
     /// The most calls in one second.

@@ -1,5 +1,5 @@
-//! The chart of an action's calls: how many each second, beside what EC2's bucket gives, and what is
-//! left in the bucket.
+//! The chart of an action's calls: how many each second, beside what EC2's bucket gives, and what
+//! is left in the bucket.
 
 use serde_json::{Value as Json, json};
 

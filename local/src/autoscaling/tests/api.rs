@@ -301,3 +301,42 @@ async fn suspended_process_is_shown_since_when_until_it_is_resumed() {
     call(&local, &resume).await.unwrap();
     assert!(!described().await.unwrap().contains("SuspensionReason"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_on_standby_stays_in_the_group_and_does_not_count() {
+    let local = group(2, "").await;
+    pass(2).await;
+    let first = states(&local).keys().next().unwrap().clone();
+    let enter = |decrement: bool| {
+        format!(
+            "EnterStandby&AutoScalingGroupName=g&InstanceIds.member.1={first}&ShouldDecrementDesiredCapacity={decrement}"
+        )
+    };
+    let exit = format!("ExitStandby&AutoScalingGroupName=g&InstanceIds.member.1={first}");
+    assert_eq!(call(&local, &exit).await.unwrap_err().0, "ValidationError");
+    let answer = call(&local, &enter(true)).await.unwrap();
+    assert_eq!(
+        inner(&answer, "Description"),
+        format!("Moving EC2 instance to Standby: {first}")
+    );
+    pass(5).await;
+    // None takes its place, and none is terminated for it.
+    assert_eq!(states(&local).len(), 2);
+    assert_eq!(states(&local)[&first], LifecycleState::Standby);
+    let described = call(&local, "DescribeAutoScalingGroups").await.unwrap();
+    assert_eq!(inner(&described, "DesiredCapacity"), "1");
+    assert_eq!(
+        call(&local, &enter(true)).await.unwrap_err().0,
+        "ValidationError"
+    );
+    call(&local, &exit).await.unwrap();
+    pass(5).await;
+    assert_eq!(states(&local)[&first], LifecycleState::InService);
+    let described = call(&local, "DescribeAutoScalingGroups").await.unwrap();
+    assert_eq!(inner(&described, "DesiredCapacity"), "2");
+
+    // Without the decrement, another one takes its place.
+    call(&local, &enter(false)).await.unwrap();
+    pass(5).await;
+    assert_eq!(states(&local).len(), 3);
+}

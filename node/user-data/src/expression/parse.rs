@@ -60,7 +60,8 @@ impl Comparison {
     }
 }
 
-/// The operators of two sides, from those that bind least. A sign comes after those that begin with it.
+/// The operators of two sides, from those that bind least. A sign comes after those that begin with
+/// it.
 const LEVELS: [&[(&str, Operator)]; 5] = [
     &[("||", Operator::Or)],
     &[("&&", Operator::And)],

@@ -8,8 +8,8 @@ use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::{
-    commands, explained, mend, no_trouble, replay, schedule_reconcile, shell, shell_after, stage,
-    texts, trouble, waiting,
+    check_lines, commands, explained, mend, no_trouble, replay, run_to_end, schedule_reconcile,
+    shell, shell_after, stage, texts, trouble, trouble_that_says, waiting,
 };
 
 /// The role that a finding's command finds. The fake IAM has no trust policies, so the CLI's query is run by JMESPath, as
@@ -98,6 +98,28 @@ async fn rule_that_was_deleted_is_put_back_with_its_target() -> Result<()> {
     no_trouble(&stage, "no-rule").await?;
     stage.scene.scale("upf", 1).await?;
     stage.in_service("upf", 1).await?;
+    stage.deployment.shut_down().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launches_of_a_group_that_no_profile_covers_are_told_and_go_on_without_the_hook()
+-> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    stage.scene.group("upf-v2").await?;
+    stage.scene.scale("upf-v2", 1).await?;
+    let told =
+        trouble_that_says(&stage, "no-rule", &["upf-v2", "1 launch waits there now"]).await?;
+    assert_eq!(told["group"], "upf-v2", "{told:#}");
+    let (code, text) = run_to_end(&stage, "check").await?;
+    check_lines(&text)?;
+    let says = "No profile of the deployment covers the group upf-v2";
+    assert!(code == 1 && text.contains(says), "{text}");
+    // Its nodes need no interfaces.
+    mend(&stage, &told, "aws autoscaling delete-lifecycle-hook").await?;
+    stage.in_service("upf-v2", 1).await?;
+    no_trouble(&stage, "no-rule").await?;
     stage.deployment.shut_down().await;
     Ok(())
 }

@@ -13,7 +13,7 @@ type Case<'a> = (fn(&mut Account), &'a [&'a str]);
 
 #[test]
 fn misfit_has_both_values_and_the_order_of_changes() {
-    let cases: [Case<'_>; 4] = [
+    let cases: [Case<'_>; 7] = [
         (
             |account| gate(account)[1].device_index = Some(5),
             &[
@@ -41,6 +41,42 @@ fn misfit_has_both_values_and_the_order_of_changes() {
             &[
                 "which the profile does not have",
                 "first add a network of the new name",
+            ],
+        ),
+        // Nothing tells whether a network is on its way in or out.
+        (
+            |account| gate(account).push(fixtures::gate(&[("n3", 9)]).networks[0].clone()),
+            &[
+                "the gate waits for the network n3, which the profile does not have",
+                "to add the network, first put it into the profile, then into the gate",
+                "to remove it, first take it out of the gate, then out of the profile",
+            ],
+        ),
+        (
+            |account| {
+                let shared = gate(account)[0].subnet_ids.clone();
+                gate(account)[1].subnet_ids.extend(shared);
+                gate(account).remove(0);
+            },
+            &[
+                "the gate knows user-plane by its subnet subnet-00000001 alone",
+                "to add the network, first put its place into claimed",
+                "to remove it, first move its place from the gate to claimed",
+            ],
+        ),
+        (
+            |account| {
+                let place = hookline_user_data::ClaimedPlace {
+                    subnet_ids: vec!["subnet-00000002".to_owned()],
+                    device_index: 2,
+                    network_card: 0,
+                };
+                said(account).gate.as_mut().unwrap().claimed.push(place);
+            },
+            &[
+                "the gate waits for user-plane, and that place of the profile is claimed",
+                "to add the network, first change the profile, then move the place from claimed",
+                "to remove it, first move the place from the gate to claimed",
             ],
         ),
     ];

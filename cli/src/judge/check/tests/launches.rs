@@ -369,3 +369,124 @@ fn expression_of_max_pods_is_computed_for_each_instance_type() {
     let says = "has a maxPodsExpression with more of CEL than is followed here";
     assert!(notes.iter().any(|note| note.contains(says)), "{notes:?}");
 }
+
+/// The account whose group launches these types too, with the same launch template.
+fn with_types(mut account: Account, types: &[(&str, u32, u32)]) -> Account {
+    let own = ("m5.4xlarge".to_owned(), None);
+    let more = types
+        .iter()
+        .map(|(name, ..)| ((*name).to_owned(), None::<TemplateRef>));
+    let all = std::iter::once(own).chain(more);
+    account.groups[0].launches.overrides = all
+        .map(|(name, template)| Override {
+            instance_type: Some(name),
+            template,
+        })
+        .collect();
+    for (name, interfaces, addresses) in types {
+        let mut of_type = limits(*interfaces);
+        of_type.instance_type = (*name).to_owned();
+        of_type.ipv4_addresses_per_interface = *addresses;
+        account.limits.insert((*name).to_owned(), Some(of_type));
+    }
+    account
+}
+
+fn by_expression(mut account: Account, expression: &str) -> Account {
+    said(&mut account).max_pods = MaxPods::Expression {
+        expression: expression.to_owned(),
+        from: "part 1, maxPodsExpression".to_owned(),
+    };
+    account
+}
+
+#[test]
+fn expression_that_nodeadm_does_not_take_is_told_with_the_reason_and_the_types() {
+    let types = [("c5.large", 4, 10), ("c5.xlarge", 5, 15)];
+    // 38 pods of c5.large minus 38: 4 × 9 + 2.
+    let account = by_expression(with_types(account(), &types), "max_pods - 38");
+    let found = found(&account);
+    let refused = &found[0];
+    assert_eq!(refused.kind, Kind::MaxPodsExpression, "{found:#?}");
+    assert_says(
+        refused,
+        &[
+            "does not take maxPodsExpression of the user data on c5.large.",
+            "On c5.large, its result is 0, and not 1 to 2147483647. The node takes 38 pods",
+            "from part 1, maxPodsExpression",
+            "--instance-type c5.large",
+        ],
+    );
+    // 2 × 9 addresses, or 2 × 9 × 16 with prefixes, beside the slots.
+    assert_eq!(found.len(), 1, "{found:#?}");
+
+    // What is wrong on every type names none of them.
+    let account = by_expression(with_types(super::account(), &types), "max_pods - pods");
+    let found = super::found(&account);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_says(
+        &found[0],
+        &[
+            "on any instance type",
+            "On c5.xlarge, it names pods;",
+            "On m5.4xlarge, it names pods;",
+        ],
+    );
+}
+
+#[test]
+fn number_of_pods_is_told_for_each_instance_type_that_it_does_not_fit() {
+    // The one with the fewest addresses takes fewer pods, so it hides none of the others.
+    let types = [("c5.large", 4, 10), ("c5.xlarge", 5, 15)];
+    let expression = "default_enis == 4 ? 5 : 5000";
+    let account = by_expression(with_types(account(), &types), expression);
+    let finding = only(&account, Kind::MaxPodsTooLarge);
+    assert_says(
+        &finding,
+        &[
+            "is 5000 on c5.xlarge",
+            "other instance types (pods, and addresses for them): m5.4xlarge (5000 of 2786)",
+        ],
+    );
+    assert!(!words(&finding).contains("c5.large "), "{finding:#?}");
+
+    // A type whose slots are beside another card takes none of the VPC CNI's places.
+    let mut account = with_types(super::account(), &types);
+    said(&mut account).max_pods = fixtures::max_pods(2_787);
+    let small = account
+        .limits
+        .get_mut("c5.large")
+        .unwrap()
+        .as_mut()
+        .unwrap();
+    small.ipv4_addresses_per_interface = 2;
+    let finding = only(&account, Kind::MaxPodsTooLarge);
+    assert_says(
+        &finding,
+        &[
+            "c5.large has addresses for 34 pods",
+            "c5.xlarge (2787 of",
+            "m5.4xlarge (2787 of 2786)",
+        ],
+    );
+}
+
+#[test]
+fn number_of_pods_is_held_against_the_types_of_its_own_launch_template() {
+    let mut account = with_types(account(), &[("c5.large", 4, 10)]);
+    let other = TemplateRef {
+        id: Some("lt-00000002".to_owned()),
+        name: Some("small".to_owned()),
+        version: "1".to_owned(),
+    };
+    let mut small = template(&mut account).clone();
+    match &mut small.user_data {
+        UserData::Read(said) => said.max_pods = fixtures::max_pods(20),
+        other => panic!("{other:?}"),
+    }
+    // Too many for the small type, which the other template launches.
+    said(&mut account).max_pods = fixtures::max_pods(2_000);
+    account.groups[0].launches.overrides[1].template = Some(other.clone());
+    account.templates.insert(other, Some(small));
+    assert_eq!(kinds(&account), []);
+}

@@ -106,3 +106,43 @@ fn executions_that_start_slower_than_ec2_has_nodes_ready_are_found() {
     account.groups[0].max = 5_000;
     assert!(!is_small(&account));
 }
+
+#[test]
+fn quota_that_aws_does_not_tell_is_noted_and_one_that_was_denied_is_a_finding() {
+    let right = account();
+    assert_eq!(notes(&right), [""; 0]);
+    type Forget = fn(&mut Account);
+    let cases: [(Forget, &str, &str); 3] = [
+        (
+            |it| it.interface_quota = None,
+            "Network interfaces per Region",
+            "servicequotas:GetServiceQuota",
+        ),
+        (
+            |it| it.start_execution = None,
+            "StartExecution throttle token bucket size",
+            "servicequotas:ListServiceQuotas",
+        ),
+        (
+            |it| it.concurrency = None,
+            "how many invocations may run at once",
+            "lambda:GetAccountSettings",
+        ),
+    ];
+    for (forget, says, action) in cases {
+        let mut account = right.clone();
+        forget(&mut account);
+        assert_eq!(kinds(&account), []);
+        let noted = notes(&account);
+        assert_eq!(noted.len(), 1, "{noted:?}");
+        assert!(noted[0].contains(says), "{noted:?}");
+        account.could_not_look = vec![CouldNotLook {
+            action: action.to_owned(),
+            reason: "not authorized".to_owned(),
+            what: "a quota".to_owned(),
+            denied: true,
+        }];
+        assert_eq!(kinds(&account), [Kind::CouldNotLook]);
+        assert_eq!(notes(&account), [""; 0]);
+    }
+}
