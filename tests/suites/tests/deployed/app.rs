@@ -13,6 +13,9 @@ use tokio::process::Command;
 /// longer on a busy machine.
 const COMMAND: Duration = Duration::from_secs(600);
 
+/// The arguments with which the CDK deploys.
+const DEPLOY: [&str; 4] = ["deploy", "--all", "--require-approval", "never"];
+
 /// The folder of the app, with its packages installed: HOOKLINE_CDK. A relative path is relative to
 /// the root of the workspace.
 pub(crate) fn source() -> Result<PathBuf> {
@@ -100,8 +103,29 @@ impl App {
 
     /// The same with more arguments of `cdk deploy`.
     pub(crate) async fn deploy_with(&self, ministack: &Ministack, more: &[&str]) -> Result<()> {
-        let deploy = ["deploy", "--all", "--require-approval", "never"];
-        let mut cdk = self.cdk(ministack, &[&deploy, more].concat());
+        let mut cdk = self.cdk(ministack, &[&DEPLOY[..], more].concat());
+        self.with_app(&mut cdk);
+        run(&mut cdk).await
+    }
+
+    /// Synthesises, and deploys nothing.
+    pub(crate) async fn synthesise(&self, ministack: &Ministack) -> Result<()> {
+        let mut cdk = self.cdk(ministack, &["synth", "--all", "--quiet"]);
+        self.with_app(&mut cdk);
+        run(&mut cdk).await
+    }
+
+    /// Deploys what was synthesised before. The program, to be run.
+    pub(crate) fn deploy_synthesised(&self, ministack: &Ministack) -> Command {
+        let mut cdk = self.cdk(ministack, &DEPLOY);
+        cdk.arg("--app")
+            .arg(self.assembly())
+            .current_dir(&self.folder);
+        cdk
+    }
+
+    /// The app, its configuration, and where the CDK writes to.
+    fn with_app(&self, cdk: &mut Command) {
         cdk.arg("--context")
             .arg(format!("config={}", self.configuration.display()))
             .arg("--context")
@@ -109,7 +133,6 @@ impl App {
             .arg("--output")
             .arg(self.assembly())
             .current_dir(&self.source);
-        run(&mut cdk).await
     }
 
     /// The folder of the synthesised template and its assets.

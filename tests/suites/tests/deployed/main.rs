@@ -1,7 +1,7 @@
 //! The CDK app: its templates are checked ([`templates`]), and `cdk deploy` deploys them through
 //! CloudFormation to a second AWS on this machine: the examples ([`examples`]), and a configuration
 //! whose launches then use the deployed rule, state machine, function binaries ([`launches`]), also
-//! while an update changes them ([`updates`]); a stack that keeps its logs ([`kept_logs`]); and a stack
+//! while an update changes them ([`updates`]), or CloudFormation rolls one back ([`roll_back`]); a stack that keeps its logs ([`kept_logs`]); and a stack
 //! of 50 profiles ([`large`]).
 //!
 //! These are real: the CDK's command line, the template with every resource in it, its assets, the
@@ -30,6 +30,7 @@ mod examples;
 mod kept_logs;
 mod large;
 mod launches;
+mod roll_back;
 mod stack;
 mod templates;
 mod updates;

@@ -5,8 +5,8 @@
 //! code of the version that an ARN names, keeps what a template says to retain, and ends an execution
 //! with the definition that it began with, all as AWS does. Its roles, and its rules and hooks for
 //! Auto Scaling, are read from it and put into the fake AWS, which authorises what the functions call
-//! there. That takes longer than an update on AWS takes between the two. A roll back is a deployment
-//! of the earlier configuration here.
+//! there. That takes longer than an update on AWS takes between the two. Going back is a deployment
+//! of the earlier configuration here; [`roll_back`](crate::roll_back) has CloudFormation's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,13 +34,13 @@ use crate::stack::{
 };
 
 /// The stack's name.
-const STACK: &str = "hookline";
+pub(crate) const STACK: &str = "hookline";
 /// The group that every configuration has.
-const STAYS: &str = "upf";
+pub(crate) const STAYS: &str = "upf";
 /// A group whose profile retires. Its hook is not the stack's, and stays.
 const RETIRES: &str = "smf";
 /// A group whose profile retires, and whose hook goes with it.
-const LOSES_ITS_HOOK: &str = "amf";
+pub(crate) const LOSES_ITS_HOOK: &str = "amf";
 /// The networks of the scene, and so the interfaces of a node.
 const NETWORKS: usize = 2;
 /// The engine's waits, of those that the definition says: a launch that is held back for as long as a
@@ -48,9 +48,9 @@ const NETWORKS: usize = 2;
 const WAITS: f64 = 0.1;
 
 /// What was deployed, and the fake AWS that its functions call.
-struct Updated {
-    stage: Stage,
-    ministack: Ministack,
+pub(crate) struct Updated {
+    pub(crate) stage: Stage,
+    pub(crate) ministack: Ministack,
     tools: Tools,
     folder: PathBuf,
     /// The functions' code: of the first release, and of the second.
@@ -60,7 +60,7 @@ struct Updated {
 // One test, as a deployment takes half a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_with() -> Result<()> {
-    let updated = Updated::set().await?;
+    let updated = Updated::set("updates").await?;
     let (stage, ministack) = (&updated.stage, &updated.ministack);
     let (first, second) = (updated.configuration(), updated.next_configuration());
     let app = updated.app(&first, 0)?;
@@ -167,10 +167,11 @@ async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_wit
 }
 
 impl Updated {
-    /// Starts the two AWSs, and makes the groups and the code of both releases.
-    async fn set() -> Result<Self> {
+    /// Starts the two AWSs, and makes the groups and the code of both releases, in the folder of a
+    /// test with this name.
+    pub(crate) async fn set(name: &str) -> Result<Self> {
         let tools = Tools::from_environment()?;
-        let folder = crate::folder("updates")?;
+        let folder = crate::folder(name)?;
         let local = LocalAws::new(Settings::default());
         let server = Server::start(&local, 0).await?;
         let fake_aws = server.url();
@@ -212,19 +213,19 @@ impl Updated {
     }
 
     /// Ends the two AWSs, and removes what was written.
-    async fn end(self) -> Result<()> {
+    pub(crate) async fn end(self) -> Result<()> {
         self.stage.deployment.shut_down().await;
         self.ministack.shut_down().await?;
         crate::remove(&self.folder)
     }
 
-    fn app(&self, configuration: &Value, release: usize) -> Result<App> {
+    pub(crate) fn app(&self, configuration: &Value, release: usize) -> Result<App> {
         let functions = self.releases.get(release).context("no such release")?;
         App::new(configuration, functions, &self.folder)
     }
 
     /// The first configuration.
-    fn configuration(&self) -> Value {
+    pub(crate) fn configuration(&self) -> Value {
         let scene = &self.stage.scene;
         json!({
             "stackName": STACK,
@@ -240,7 +241,7 @@ impl Updated {
     }
 
     /// The same with a new field in one profile, and without the two others.
-    fn next_configuration(&self) -> Value {
+    pub(crate) fn next_configuration(&self) -> Value {
         let mut next = self.configuration();
         let mut profiles = next["profiles"].take();
         profiles[0]["volumeTags"] = json!({"app": STAYS});
@@ -251,13 +252,13 @@ impl Updated {
     }
 
     /// From now on, no launch gets past CreateInterfaces.
-    fn hold_back_launches(&self) {
+    pub(crate) fn hold_back_launches(&self) {
         let throttle = Fault::on("CreateNetworkInterface", FaultKind::Throttle);
         self.stage.local.inject(throttle.always());
     }
 
     /// Waits until so many executions run, all held back. Returns their ARNs.
-    async fn begun(&self, running: usize) -> Result<BTreeSet<String>> {
+    pub(crate) async fn begun(&self, running: usize) -> Result<BTreeSet<String>> {
         let what = format!("{running} launches that are held back");
         let mut states = BTreeMap::new();
         let begun = wait_for(LIMIT, &what, async || {
@@ -278,7 +279,7 @@ impl Updated {
 
     /// An execution that has ended, and checks that it invoked this version of each function, and
     /// no other.
-    async fn ended_with(&self, arn: &str, version: u32) -> Result<Execution> {
+    pub(crate) async fn ended_with(&self, arn: &str, version: u32) -> Result<Execution> {
         let history = self.stage.deployment.history(arn).await?;
         let mut invoked = 0;
         for event in &history {
@@ -315,7 +316,7 @@ impl Updated {
     /// Checks that every launch that ever began has one verdict, given by a call; that the
     /// invariants hold; and that the interfaces are those of so many nodes, each with an address of
     /// its own.
-    async fn at_rest(&self, configuration: &Value, nodes: usize) -> Result<()> {
+    pub(crate) async fn at_rest(&self, configuration: &Value, nodes: usize) -> Result<()> {
         let profiles = configuration["profiles"].as_array();
         let profiles: Result<Vec<Profile>, _> = profiles
             .into_iter()
