@@ -173,7 +173,7 @@ WITHOUT = {
         "test_a_pod_and_a_service_after_it_have_the_address_each_in_its_time",
     ),
     "what a pod has is not that of an interface which nobody knows": (
-        "WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)", "WHEN h.is_service THEN true",
+        "WHEN h.is_service OR h.is_attached THEN bool_and(h.is_service OR h.is_attached) OVER (PARTITION BY h.ip)", "WHEN h.is_service OR h.is_attached THEN true",
         "test_a_pod_with_an_interface_that_ec2_shows_is_a_pod",
     ),
     "what a service has is not a pod's in an overlay network": (
@@ -185,7 +185,7 @@ WITHOUT = {
         "test_a_pod_and_a_service_after_it_have_the_address_each_in_its_time",
     ),
     "a service that is gone is outside": (
-        "WHERE part = '' OR NOT is_service", "WHERE true",
+        "WHERE part = '' OR NOT is_service_only", "WHERE true",
         "test_a_service_that_is_gone_does_not_have_its_address",
     ),
     "services among each other are not the cluster": (

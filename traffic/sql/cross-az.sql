@@ -18,7 +18,7 @@
 --     `(unknown)` unless a listing shows whose the address is (`spans` has the rules). An address has one holder at any time: the rows of
 --     `holders_in_time` cannot overlap, so no join multiplies a byte.
 --   * A pod with hostNetwork holds no address. Its node does, and is a group of its own. The first address of each further interface of a node is the
---     node's, unless a pod has it in these hours; the others are there for pods.
+--     node's, unless a pod has it in these hours; the others are there for pods. An interface that moves to another instance is at each in its time.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
 --   * A record counts only if the interface of one of its two ends made it: a node's, a pod's, a service's, or that of an instance which no listing
 --     shows. A record of a NAT gateway or a
@@ -131,9 +131,12 @@ instances AS (
   GROUP BY i.instance_id
 ),
 interfaces AS (
-  -- Those of the clusters' instances, and those of services.
+  -- Those of the clusters' instances, and those of services. If an interface has moved to another instance, its address tells in whose time a record is.
   SELECT
-    f.interface_id, max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) AS instance_id,
+    f.interface_id,
+    CASE WHEN min(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
+        = max(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
+      THEN max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) END AS instance_id,
     CASE WHEN NOT bool_or(i.kind = 'instance') THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
   FROM lines AS i
   CROSS JOIN UNNEST(i.interface_ids) AS f (interface_id)
@@ -147,10 +150,14 @@ addresses AS (
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
     p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised,
-    p.kind = 'attached' AS is_attached, p.ip, p.uid, p.cluster,
+    p.kind = 'attached' AS is_attached, p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance' AS is_movable, p.ip,
+    -- An interface that moves from instance to instance is another holder at each.
+    p.uid || CASE WHEN p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance'
+      THEN chr(31) || coalesce(p.instance_id, p.group_name) || CASE WHEN p.start_s < p.first_s THEN chr(31) || CAST(p.start_s AS varchar) ELSE '' END ELSE '' END AS uid,
+    p.cluster,
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Node' AND NOT c.is_node THEN p.cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
       ELSE p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name END AS who,
-    coalesce(n.instance_id, p.instance_id) AS instance_id, p.interface_id,
+    coalesce(n.instance_id, p.instance_id, CASE WHEN p.kind = 'interface' AND p.group_kind = 'Instance' THEN p.group_name END) AS instance_id, p.interface_id,
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id,
     -- Another address than the first one of an interface may be younger than the interface.
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Unknown' THEN p.first_s ELSE p.start_s END AS start_s, p.network_s, p.end_s, p.first_s,
@@ -171,7 +178,7 @@ addresses AS (
   -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
   -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_deleted, false AS is_service, false AS is_recognised, false AS is_attached, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_deleted, false AS is_service, false AS is_recognised, false AS is_attached, false AS is_movable, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -187,17 +194,16 @@ addresses AS (
 ),
 holders AS (
   -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
-  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. So has a node an address of
-  -- its further interfaces. What is listed with
-  -- an address while a service has it is in an overlay network: no packet in the VPC has its address.
+  -- service may be a pod's own, as on Fargate: it has an address only if no pod and no node has it as its own in these hours. So has a node an address
+  -- of its further interfaces. What is listed with an address while a service has it is in an overlay network: no packet in the VPC has its address.
   SELECT
     h.cluster,
-    min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) AS in_one_cluster,
-    h.is_service,
+    min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip)
+      AND NOT (bool_or(h.is_attached) OVER (PARTITION BY h.ip) AND bool_or(h.is_service) OVER (PARTITION BY h.ip)) AS in_one_cluster,
+    bool_or(h.is_attached) OVER (PARTITION BY h.ip) AS at_a_node, h.is_service, h.is_attached, h.is_movable,
     CASE
       WHEN h.is_recognised THEN true
-      WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)
-      WHEN h.is_attached THEN bool_and(h.is_attached) OVER (PARTITION BY h.ip)
+      WHEN h.is_service OR h.is_attached THEN bool_and(h.is_service OR h.is_attached) OVER (PARTITION BY h.ip)
       ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
     END AS counts,
     h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
@@ -211,11 +217,12 @@ holders AS (
       max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
     FROM (
       SELECT
-        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, bool_or(is_movable) AS is_movable, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
         max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
-        coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(first_s)) AS sure_s, max(end_s) AS end_s,
+        coalesce(min(network_s), min(start_s)) AS begin_s,
+        coalesce(min(network_s), CASE WHEN bool_or(is_movable) THEN min(start_s) + 30 ELSE min(first_s) END) AS sure_s, max(end_s) AS end_s,
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
@@ -229,10 +236,12 @@ spans AS (
   -- From `known_s` to `until_s` the address is the holder's and nobody else's. Before and after, from `begin_s` to `gone_s`, nothing shows
   -- whose it is. It rests for half a minute between two pods, because the VPC CNI does that; and `start` of a record may be late by a
   -- minute. So a pod's address is known until half a minute after its end, or after the last listing that shows it; and again from a minute
-  -- after the latest time at which another pod can have had it, which is half a minute before the pod got it.
+  -- after the latest time at which another pod can have had it, which is half a minute before the pod got it. An interface may be at another instance
+  -- within seconds after the last listing that shows it, and begins there when it is attached.
   SELECT
-    h.is_service, h.ip, h.uid, CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END AS unknown_cluster, h.who, h.instance_id, h.interface_id,
-    h.az, h.az_id, h.begin_s, coalesce(h.end_s, h.held_s) + 30 AS until_s,
+    h.is_service AND NOT (h.is_movable AND h.at_a_node) AS is_service_only, h.is_service, h.is_attached, h.ip, h.uid, CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END AS unknown_cluster, h.who, h.instance_id, h.interface_id,
+    h.az, h.az_id, h.begin_s,
+    coalesce(h.end_s, h.held_s) + CASE WHEN h.is_movable THEN 0 ELSE 30 END AS until_s,
     coalesce(h.end_s, l.next_seen_s, 253402300799) + 60 AS gone_s,
     greatest(h.begin_s, least(h.sure_s + 30, coalesce(
       max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 60)
@@ -251,16 +260,16 @@ holders_in_time AS (
   FROM (
     SELECT
       -- What a node's records tell of it holds before and after as well.
-      ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
+      ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' AND NOT is_attached THEN '' ELSE part END AS uid,
       CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
-      part = '' AS is_known, is_service,
+      part = '' AS is_known, is_service AND part = '' AS is_service,
       instance_id, interface_id, az, az_id,
       CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
       CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
         ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
     FROM (
       SELECT
-        is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
+        is_service_only, is_service, is_attached, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
         least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
         gone_s,
         coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
@@ -271,7 +280,7 @@ holders_in_time AS (
       WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
     ) AS s
     CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
-    WHERE part = '' OR NOT is_service
+    WHERE part = '' OR NOT is_service_only
   ) AS held
 ),
 flows AS (
@@ -369,10 +378,10 @@ made AS (
          OR instance_id IS NULL AND CASE
            WHEN at_source THEN first_of_source AND src_no IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND (dst_no IS NOT NULL OR dst_may_be_private))
            ELSE first_of_destination AND dst_no IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private)) END
-         -- An instance that no listing has as a node, and that EC2 does not describe, at an address that nobody has.
+         -- An instance that no listing has as a node, at its own address, or at one that nobody has if EC2 does not describe it.
          OR instance_id IS NOT NULL AND CASE
-           WHEN at_source THEN src_no IS NULL AND dst_no IS NOT NULL AND NOT dst_is_service
-           ELSE dst_no IS NULL AND src_no IS NOT NULL AND NOT src_is_service END)
+           WHEN at_source THEN (src_no IS NULL OR src_is_service AND src_instance_id = instance_id OR NOT src_known AND first_of_source) AND dst_no IS NOT NULL AND NOT dst_is_service
+           ELSE (dst_no IS NULL OR dst_is_service AND dst_instance_id = instance_id OR NOT dst_known AND first_of_destination) AND src_no IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
     AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
   FROM (
