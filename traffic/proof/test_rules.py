@@ -241,6 +241,24 @@ class Rules(unittest.TestCase):
             ("ingress", short.instance, "server"): 2**31, ("egress", "server", short.instance): 2**30,
         })
 
+    def test_an_instance_that_nothing_describes_is_not_outside_if_it_logs_its_traffic_with_an_unlisted_node(self):
+        scene = self.scene
+        scene.cluster.described, scene.cluster.described_after_end = True, 30
+        # The listing at 11:20 shows the instance of one, and that of the other is gone, with its tags.
+        seen, gone = scene.builder.node(A, start=TEN + 4000, joined=TEN + 86400), scene.builder.node(B, start=TEN + 4000, end=TEN + 4700)
+        pods = [scene.pod(node, "pod", start=TEN + 4100, end=TEN + 4600) for node in (seen, gone)]
+        scene.recorder.flow(*pods, TEN + 4300, 2**30)
+        scene.recorder.flow(*pods[::-1], TEN + 4300, 2**29)
+        # What two other instances in the VPC send to each other is nobody's.
+        scene.recorder.flow(gone, scene.pod(scene.builder.node(A, start=TEN + 4000, end=TEN + 4700), "pod", start=TEN + 4100, end=TEN + 4600), TEN + 4300, 1)
+        self.assertEqual(
+            {(row["scope"], row["src_group"], row["src_az_id"], row["dst_group"], row["dst_az_id"]): (row["bytes"], row["usd_out"] + row["usd_in"]) for row in scene.rows()},
+            {
+                ("egress", "(unlisted node)", A[1], gone.instance, B[1]): (2**30, 0.02),
+                ("ingress", gone.instance, B[1], "(unlisted node)", A[1]): (2**29, 0.01),
+            },
+        )
+
     def test_two_instances_that_nothing_describes_are_not_the_clusters(self):
         scene = self.scene
         one, two = (scene.builder.node(zone, start=TEN + 1300, end=TEN + 2200) for zone in (A, B))
@@ -451,6 +469,10 @@ WITHOUT = {
     "instances that nothing describes": (
         "OR instance_id IS NOT NULL AND CASE", "OR false AND CASE",
         "test_a_node_that_no_listing_has_keeps_its_dollars_if_ec2_does_not_describe_it",
+    ),
+    "an instance that nothing describes with an unlisted node": (
+        "  WHERE at_an_end OR may_be_an_end\n", "  WHERE at_an_end\n",
+        "test_an_instance_that_nothing_describes_is_not_outside_if_it_logs_its_traffic_with_an_unlisted_node",
     ),
     "an instance that nothing describes has the zone that it logged": (
         "nullif(az_id, '-') AS az_id, traffic_path", "CAST(NULL AS varchar) AS az_id, traffic_path",

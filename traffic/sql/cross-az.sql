@@ -383,7 +383,10 @@ made AS (
            WHEN at_source THEN (src_no IS NULL OR src_is_service AND src_instance_id = instance_id OR NOT src_known AND first_of_source) AND dst_no IS NOT NULL AND NOT dst_is_service
            ELSE (dst_no IS NULL OR dst_is_service AND dst_instance_id = instance_id OR NOT dst_known AND first_of_destination) AND src_no IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
-    AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
+    AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end,
+    -- An instance of which nothing is known, at an address that nobody has. Nobody has the other one either, but a node of the clusters may log there.
+    at_source IS NOT NULL AND NOT at_a_node AND instance_id IS NOT NULL AND src_no IS NULL AND dst_no IS NULL AND src_may_be_private AND dst_may_be_private
+      AS may_be_an_end
   FROM (
     SELECT
       *,
@@ -393,18 +396,19 @@ made AS (
   ) AS p
 ),
 ends AS (
-  -- The records that were made at an end. And without their bytes, those that a service made in between: `service` is the service then,
-  -- with its zone as a fifth part; and those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is
-  -- not.
+  -- The records that were made at an end. And without their bytes, those of an instance that may be one, which tell who it is and its zone if a node
+  -- of the clusters logged at the other end; those that a service made in between: `service` is the service then, with its zone as a fifth part; and
+  -- those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is not.
   SELECT
-    hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
-    CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
+    hour_s, start, "end", CASE WHEN at_an_end OR may_be_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
+    CASE WHEN at_an_end THEN bytes WHEN NOT may_be_an_end THEN 0 END AS bytes, traffic_path,
     src_no, src_uid_no, src_who, src_az, src_az_id, dst_no, dst_uid_no, dst_who, dst_az, dst_az_id,
-    CASE WHEN NOT at_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
+    CASE WHEN NOT at_an_end AND NOT may_be_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
     -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
     -- The node's own address is the node's as long as the instance exists.
     CASE
       WHEN at_source IS NULL AND at_a_node THEN CASE WHEN is_node THEN 'unknown' ELSE 'unlisted' END
+      WHEN may_be_an_end THEN 'instance'
       WHEN NOT at_an_end THEN NULL
       WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN 'holder'
       WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN 'holder'
@@ -416,9 +420,10 @@ ends AS (
     node_cluster, node_no, node_start_s, instance_id,
     CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) WHEN at_source IS NULL THEN node_az END AS own_az,
     CASE WHEN at_source IS NULL THEN node_az_id WHEN at_an_end THEN
-      coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
+      coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id)
+      WHEN may_be_an_end THEN az_id END AS own_az_id
   FROM made
-  WHERE at_an_end
+  WHERE at_an_end OR may_be_an_end
     OR at_source IS NULL AND at_a_node
     OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
