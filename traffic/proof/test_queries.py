@@ -57,7 +57,7 @@ class Stored(unittest.TestCase):
 
     def test_rows_outside_the_time_range_are_left_out(self):
         cart, db = ("shop", "Label", "cart", A), ("data", "Label", "db", B)
-        for name in set(statement.NAMED) - {*statement.OF_FLOW_LOGS, "reconcile", "nat-and-internet", "services", "kubernetes-services"}:
+        for name in set(statement.NAMED) - {*statement.OF_FLOW_LOGS, statement.WITH_CROSS_AZ, "reconcile", "nat-and-internet", "services", "kubernetes-services"}:
             with self.subTest(name=name):
                 self.connection.execute("DELETE FROM cross_az_traffic")
                 self.store(cart, db, 1, hour=NOW - timedelta(days=statement.NAMED[name] + 1))

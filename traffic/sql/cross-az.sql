@@ -40,6 +40,8 @@
 --   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses. If nothing tells, it does not
 --     count, but shows that its node is at one of the ends.
 --
+-- by-service-and-port.sql takes this text with the lines that begin with --port. They are comments in all other places.
+--
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
 -- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
 -- so the query mentions flow_logs once. The partition conditions are constants when the statement is planned, one list for each column:
@@ -296,6 +298,9 @@ flows AS (
     END AS pkt_dstaddr_groups,
     srcaddr = pkt_srcaddr AS first_of_source, dstaddr = pkt_dstaddr AS first_of_destination, interface_id,
     nullif(instance_id, '-') AS instance_id, CASE WHEN coalesce(instance_id, '-') = '-' THEN interface_id END AS interface_without_instance, nullif(az_id, '-') AS az_id, traffic_path
+    --port , CASE WHEN protocol IN (6, 17) AND dstport < 32768 AND srcport >= 32768 THEN 'dst/' || CAST(dstport AS varchar)
+    --port   WHEN protocol IN (6, 17) AND srcport < 32768 AND dstport >= 32768 THEN 'src/' || CAST(srcport AS varchar) ELSE '/' END
+    --port   || CASE protocol WHEN 6 THEN '/TCP' WHEN 17 THEN '/UDP' ELSE coalesce('/' || CAST(protocol AS varchar), '/') END AS port
   FROM flow_logs
   WHERE year IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 4),
                  substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 4))
@@ -337,6 +342,7 @@ records AS (
       || lpad(split_part(f.pkt_dstaddr_groups, ':', 5), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 6), 4, '0') || ':'
       || lpad(split_part(f.pkt_dstaddr_groups, ':', 7), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 8), 4, '0')
     END AS pkt_dstaddr
+    --port , f.port
   FROM flows AS f
   LEFT JOIN interfaces AS i ON i.interface_id = f.interface_without_instance
 ),
@@ -362,6 +368,7 @@ placed AS (
       WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
       WHEN NOT r.first_of_destination THEN false
     END) AS at_source
+    --port , r.port
   FROM records AS r
   LEFT JOIN holders_in_time AS s ON s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s
   LEFT JOIN holders_in_time AS d ON d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s
@@ -422,6 +429,7 @@ ends AS (
     CASE WHEN at_source IS NULL THEN node_az_id WHEN at_an_end THEN
       coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id)
       WHEN may_be_an_end THEN az_id END AS own_az_id
+    --port , port
   FROM made
   WHERE at_an_end OR may_be_an_end
     OR at_source IS NULL AND at_a_node
@@ -439,9 +447,11 @@ pairs AS (
     -- minute.
     CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
+    --port , port
   FROM ends
   GROUP BY
     hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
+    --port , port
 ),
 by_flow AS (
   -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
@@ -457,8 +467,10 @@ by_flow AS (
     sum(CASE ago WHEN 4 THEN last_bytes WHEN 2 THEN first_bytes END) AS around_3,
     sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
     sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
+    --port , port
   FROM pairs
   GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service
+    --port , port
 ),
 flow_names AS (
   SELECT
@@ -544,6 +556,7 @@ joined AS (
     CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_1 END) OVER whole_pair AS double) AS at_destination_1,
     CAST(coalesce(sum(CASE WHEN at_source THEN bytes_1 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_1 END) OVER whole_pair, 0)
       AS double) AS at_source_1
+    --port , port
   FROM (
     -- Each of the two nodes was there when the other one logged. So the address did not pass from one to the other, and they are two ends.
     SELECT *, either_no <> node_no AND either_start_s + 60 <= last_s AND node_start_s + 60 <= either_last_s AS is_of_other_end
@@ -560,6 +573,7 @@ by_hour AS (
     CASE n.ago WHEN 3 THEN path_3 WHEN 2 THEN path_2 ELSE path_1 END AS traffic_path,
     CASE n.ago WHEN 3 THEN at_destination_3 WHEN 2 THEN at_destination_2 ELSE at_destination_1 END AS at_destination_bytes,
     CASE n.ago WHEN 3 THEN at_source_3 WHEN 2 THEN at_source_2 ELSE at_source_1 END AS at_source_bytes
+    --port , port
   FROM joined
   CROSS JOIN (VALUES (3), (2), (1)) AS n (ago)
   WHERE at_source IS NOT NULL AND CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END IS NOT NULL
@@ -576,6 +590,7 @@ named AS (
     END AS scope,
     coalesce(src_who, service) AS src_who, src_az, coalesce(src_az_id, CASE WHEN src_who IS NULL THEN service_az_id END) AS src_az_id,
     coalesce(dst_who, service) AS dst_who, dst_az, coalesce(dst_az_id, CASE WHEN dst_who IS NULL THEN service_az_id END) AS dst_az_id
+    --port , port
   FROM (
     SELECT
       *,
@@ -614,6 +629,7 @@ counted AS (
       WHEN src_az_id IS NOT NULL AND dst_az_id IS NOT NULL THEN src_az_id <> dst_az_id
       WHEN src_az IS NOT NULL AND dst_az IS NOT NULL THEN src_az <> dst_az
     END AS cross_az
+    --port , port
   FROM named
   WHERE at_source OR at_destination_bytes > at_source_bytes
 ),
@@ -626,8 +642,10 @@ totals AS (
     split_part(src_who, chr(31), 4) AS src_group, src_az_id, split_part(dst_who, chr(31), 2) AS dst_namespace,
     split_part(dst_who, chr(31), 3) AS dst_group_kind, split_part(dst_who, chr(31), 4) AS dst_group, dst_az_id,
     bool_or(cross_az) AS cross_az, CAST(sum(bytes) AS bigint) AS bytes
+    --port , port
   FROM counted
   GROUP BY hour, scope, src_who, src_az_id, dst_who, dst_az_id
+    --port , port
 )
 SELECT
   hour, scope, src_namespace, src_group_kind, src_group, src_az_id, dst_namespace, dst_group_kind, dst_group, dst_az_id,
@@ -645,4 +663,5 @@ SELECT
       OVER (PARTITION BY hour, cluster, src_namespace, src_group_kind, src_group) AS double), 0)
   END AS in_zone_share,
   cluster, peer_cluster
+  --port , port
 FROM totals
