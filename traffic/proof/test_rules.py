@@ -172,7 +172,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(
             found,
             {
-                "(in or through the VPC)": 1,
+                "(public address, through the VPC)": 1,
                 "(internet or gateway endpoint)": 2,
                 "(virtual private gateway)": 3,
                 "(peering in the region)": 4,
@@ -409,6 +409,19 @@ class Rules(unittest.TestCase):
                 row["end"] = row["start"] + 59
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 180 * 600})
 
+
+    def test_a_public_address_through_the_vpc_is_apart_from_one_in_it(self):
+        pod, public, true = self.scene.pod(self.scene.a, "pod"), "(public address, through the VPC)", {}
+        for number, (address, name) in enumerate((
+            ("10.9.0.1", None), ("172.15.0.1", public), ("172.16.0.1", None), ("172.31.0.1", None), ("172.32.0.1", public), ("192.168.0.1", None), ("192.167.0.1", public),
+            ("100.63.0.1", public), ("100.64.0.1", None), ("100.127.0.1", None), ("100.128.0.1", public), ("169.254.0.1", None), ("8.8.8.8", public),
+            # Addresses of IPv6 in the VPC are public too.
+            ("2600:1f16:abc:de00::1", None),
+        )):
+            self.scene.recorder.flow(pod, Outside(address, 1), TEN, 2**number)
+            key = ("egress", "pod", A[1], name or "(in or through the VPC)", "")
+            true[key] = true.get(key, 0) + 2**number
+        self.assertEqual(self.scene.found(), true)
 
     def test_with_an_interval_of_ten_minutes_a_flow_across_the_full_hour_counts_once(self):
         # 9:54 to 10:09, 1000 bytes a second. The intervals of the source begin at 9:54 and 10:04, of the destination at 9:49 and 9:59.

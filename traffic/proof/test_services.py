@@ -73,7 +73,7 @@ class Rules(unittest.TestCase):
         scene = self.scene
         for zone in (B, C):
             scene.log.through(scene.service("NatGateway", f"nat-{zone[1]}", zone), self.pod, self.host, TEN, 1000)
-        self.assertEqual(scene.found(), {("egress", "pod", A[1], "(in or through the VPC)", ""): 2000})
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "(public address, through the VPC)", ""): 2000})
 
     def test_a_pair_that_goes_through_two_interfaces_of_one_service_has_its_name_without_a_zone(self):
         scene = self.scene

@@ -501,12 +501,19 @@ flow_names AS (
   WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
 joined AS (
+  -- `dst_is_public`: an IPv4 address that is not of a private network. Of IPv6, the VPC's own addresses are public too.
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
   -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
+    CASE
+      WHEN strpos(pkt_dstaddr, ':') > 0 OR pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '169.254.%' THEN false
+      WHEN pkt_dstaddr LIKE '172.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 16 AND 31
+      WHEN pkt_dstaddr LIKE '100.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 64 AND 127
+      ELSE true
+    END AS dst_is_public,
     min(service) OVER whole_pair AS first_service, max(service) OVER whole_pair AS last_service,
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
@@ -568,7 +575,7 @@ joined AS (
 ),
 by_hour AS (
   SELECT
-    n.ago, at_source, first_service, last_service, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
+    n.ago, at_source, dst_is_public, first_service, last_service, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
     CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END AS bytes,
     CASE n.ago WHEN 3 THEN path_3 WHEN 2 THEN path_2 ELSE path_1 END AS traffic_path,
     CASE n.ago WHEN 3 THEN at_destination_3 WHEN 2 THEN at_destination_2 ELSE at_destination_1 END AS at_destination_bytes,
@@ -581,7 +588,7 @@ by_hour AS (
 named AS (
   -- An end outside that is not known has the name and the zone of the service in between, if these are always the same.
   SELECT
-    ago, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
+    ago, at_source, dst_is_public, bytes, traffic_path, at_destination_bytes, at_source_bytes,
     CASE
       WHEN coalesce(src_is_outside, true) THEN 'ingress'
       WHEN coalesce(dst_is_outside, true) THEN 'egress'
@@ -613,7 +620,7 @@ counted AS (
     scope,
     coalesce(src_who, chr(31) || chr(31) || 'Outside' || chr(31) || '(outside)') AS src_who,
     coalesce(dst_who, chr(31) || chr(31) || 'Outside' || chr(31) || CASE traffic_path
-      WHEN 1 THEN '(in or through the VPC)'
+      WHEN 1 THEN CASE WHEN dst_is_public THEN '(public address, through the VPC)' ELSE '(in or through the VPC)' END
       WHEN 2 THEN '(internet or gateway endpoint)'
       WHEN 3 THEN '(virtual private gateway)'
       WHEN 4 THEN '(peering in the region)'
