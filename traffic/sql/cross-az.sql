@@ -435,41 +435,30 @@ ends AS (
     OR at_source IS NULL AND at_a_node
     OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
-pairs AS (
+by_flow AS (
+  -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
+  -- other end may have logged in it: its record may be as long as an interval, and late by a minute. `ago` is how many hours before the end of the window
+  -- the hour begins.
   SELECT
-    -- How many hours before the end of the window the hour begins.
-    CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
     at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
-    -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
-    -- minute.
-    CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
-    CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
-    --port , port
-  FROM ends
-  GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
-    --port , port
-),
-by_flow AS (
-  -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
-  -- other end may have logged in it.
-  SELECT
-    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service,
-    arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
-    arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(last_s) AS last_s,
-    sum(CASE ago WHEN 3 THEN bytes END) AS bytes_3, sum(CASE ago WHEN 2 THEN bytes END) AS bytes_2, sum(CASE ago WHEN 1 THEN bytes END) AS bytes_1,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s,
+    CAST(sum(CASE ago WHEN 3 THEN bytes END) AS bigint) AS bytes_3, CAST(sum(CASE ago WHEN 2 THEN bytes END) AS bigint) AS bytes_2,
+    CAST(sum(CASE ago WHEN 1 THEN bytes END) AS bigint) AS bytes_1,
     max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
     max(CASE ago WHEN 1 THEN traffic_path END) AS path_1,
-    sum(CASE ago WHEN 4 THEN last_bytes WHEN 2 THEN first_bytes END) AS around_3,
-    sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
-    sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
+    CAST(sum(CASE WHEN ago = 4 AND is_last OR ago = 2 AND is_first THEN bytes END) AS bigint) AS around_3,
+    CAST(sum(CASE WHEN ago = 3 AND is_last OR ago = 1 AND is_first THEN bytes END) AS bigint) AS around_2,
+    CAST(sum(CASE WHEN ago = 2 AND is_last OR ago = 0 AND is_first THEN bytes END) AS bigint) AS around_1
     --port , port
-  FROM pairs
-  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service
+  FROM (
+    SELECT
+      *, CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
+      start < hour_s + 60 + :interval AS is_first, "end" >= hour_s + 3540 AS is_last
+    FROM ends
+  ) AS e
+  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
     --port , port
 ),
 flow_names AS (
