@@ -15,12 +15,25 @@ class Attached:
     address: str
     others: list = field(default_factory=list)
     logged: bool = True
+    #: When it was attached to this node and when it was detached, if that is not as long as the node exists. It may then be attached to
+    #: another one of the same zone, with its addresses.
+    start: int | None = None
+    end: int | None = None
+
+    def there(self, at):
+        """Whether it is attached to the node at a time."""
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+
+def attached_at(node, at):
+    """The further interfaces that a node has at a time."""
+    return [interface for interface in node.more_interfaces if interface.there(at)] if node.exists(at) else []
 
 
 def attached_lines(cluster, node, at, time):
     """The lines of a node's further interfaces at a time: `time` is its text. There are none of an instance that has ended."""
     lines = []
-    for interface in node.more_interfaces if node.instance is not None and node.exists(at) else []:
+    for interface in attached_at(node, at) if node.instance is not None else []:
         for addresses, kind, name in (([interface.address], "Node", "(nodes)"), (interface.others, "Unknown", "(unknown)")):
             if addresses:
                 lines.append(
@@ -35,7 +48,7 @@ def attached_lines(cluster, node, at, time):
                         "instance_id": node.instance,
                         "group_name": name,
                         "group_kind": kind,
-                        "start_time": time(node.start),
+                        "start_time": time(node.start if interface.start is None else interface.start),
                         "observed_at": time(at),
                     }
                 )

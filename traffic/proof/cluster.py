@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from attached import attached_lines
+from attached import attached_at, attached_lines
 
 ZONES = (("us-east-2a", "use2-az1"), ("us-east-2b", "use2-az2"), ("us-east-2c", "use2-az3"))
 CLUSTER = "prod"
@@ -321,6 +321,9 @@ class Cluster:
             pods = [pod for pod in node.pods if pod.exists(at) and not pod.host_network and not node.prefixes]
             addresses = [node.address, *(address for pod in pods for address in pod.addresses if ":" not in address)]
             lines.append(interface_line(self.name, at, node.interface, addresses, node.zone, "Instance", node.instance, node.start))
+            for more in attached_at(node, at):
+                start = node.start if more.start is None else more.start
+                lines.append(interface_line(self.name, at, more.id, [more.address, *more.others], node.zone, "Instance", node.instance, start))
         return lines
 
     def instance_lines(self, at):
@@ -339,7 +342,7 @@ class Cluster:
                     "az": node.zone[0],
                     "az_id": node.zone[1],
                     "instance_id": node.instance,
-                    "interface_ids": [node.interface, *(more.id for more in node.more_interfaces)] if node.exists(at) else [],
+                    "interface_ids": [node.interface, *(more.id for more in attached_at(node, at))] if node.exists(at) else [],
                     "phase": "running" if node.exists(at) else "terminated",
                     "start_time": rfc3339(node.start),
                     "end_time": None if node.exists(at) or node.spot else rfc3339(node.end),

@@ -1,6 +1,6 @@
 """The flow logs of a world, as AWS writes them: which interface logs a flow, what its records have, and what goes wrong with them."""
 
-from attached import Attached
+from attached import Attached, attached_at
 from cluster import LATE, Node, Pod, seconds, utc
 from story import DAY
 from services import PAID, Service
@@ -28,7 +28,7 @@ class Log(Recorder):
 
     def flow(self, source, destination, at, size):
         """`size` bytes from one end to another, whose first packet is sent at `at`. Of a pod with several addresses, one has the flow."""
-        ends = [self._end(end) for end in (source, destination)]
+        ends = [self._end(end, at) for end in (source, destination)]
         self._bill(source, destination, at, size)
         seen = [self._first_seen(at) for _ in ends]
         logs = [self._logs(end) and self._attached(*place).logged for end, place in zip((source, destination), ends)]
@@ -49,7 +49,7 @@ class Log(Recorder):
         Network Load Balancer that preserves the client's address hands the client's packets on.
         """
         outwards = isinstance(destination, Outside)
-        ends = [self._end(end) for end in (source, destination)]
+        ends = [self._end(end, at) for end in (source, destination)]
         seen, address = self._first_seen(at), service.address
         self._bill(source if outwards else service, service if outwards else destination, at, size)
         self._is_of(source if outwards else service, service if outwards else destination, seen)
@@ -81,13 +81,13 @@ class Log(Recorder):
         # Late by some seconds as a rule, and by a minute at most.
         return at + self.random.randrange(0, LATE if self.random.randrange(5) == 0 else 10)
 
-    def _end(self, end):
-        """An end, with one of its addresses."""
+    def _end(self, end, at):
+        """An end, with one of the addresses that it has at a time."""
         if isinstance(end, Pod) and end.host_network:
             end = end.node
-        if isinstance(end, Node) and self.scenario.attached:
+        if isinstance(end, Node) and (self.scenario.attached or self.scenario.moving):
             # Of the programs of the host, some use its further interfaces.
-            addresses = [end.address, *(more.address for more in end.more_interfaces)]
+            addresses = [end.address, *(more.address for more in attached_at(end, at))]
             return end, addresses[self.random.randrange(len(addresses))]
         address = end.address if isinstance(end, (Node, Outside, Service)) else end.addresses[self.random.randrange(len(end.addresses))]
         return end, address

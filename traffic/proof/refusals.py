@@ -15,7 +15,7 @@ class Refusals:
     """Refuses the calls that `refused` names, for the duration of a `with` block. `server(port)` starts it in front of the server at a port."""
 
     def __init__(self):
-        self._refused = []
+        self._refused, self._unseen = [], []
 
     @contextmanager
     def refused(self, action, containing=""):
@@ -28,9 +28,26 @@ class Refusals:
         finally:
             self._refused.remove(rule)
 
+    @contextmanager
+    def unseen(self, containing):
+        """Lets Athena run the queries whose text has this, and refuses each look at one of them. Yields the list of the requests that were refused."""
+        rule = (containing.encode(), looks := [])
+        self._unseen.append(rule)
+        try:
+            yield looks
+        finally:
+            self._unseen.remove(rule)
+            self._refused = [refused for refused in self._refused if refused[2] is not looks]
+
+    def note(self, target, body, answer):
+        """Takes notice of a call that was handed on, and of its answer."""
+        for containing, looks in list(self._unseen):
+            if _action(target) == "StartQueryExecution" and containing in body:
+                self._refused.append(("GetQueryExecution", json.loads(answer)["QueryExecutionId"].encode(), looks))
+
     def answer(self, target, body):
         """The refusal of a call, or None. `target`: the header X-Amz-Target, by which a service with the protocol JSON knows the action."""
-        action = (target or "").rpartition(".")[2]
+        action = _action(target)
         for name, containing, calls in list(self._refused):
             if name == action and containing in body:
                 calls.append(body)
@@ -50,6 +67,10 @@ class Refusals:
                 server.shutdown()
 
 
+def _action(target):
+    return (target or "").rpartition(".")[2]
+
+
 class _Handler(BaseHTTPRequestHandler):
     def _call(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -63,7 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONNECTION}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
-            self._write(answer.status, answer.getheaders(), answer.read())
+            content = answer.read()
+            self.refusals.note(self.headers.get("X-Amz-Target"), body, content)
+            self._write(answer.status, answer.getheaders(), content)
         finally:
             connection.close()
 

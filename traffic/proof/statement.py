@@ -25,6 +25,11 @@ def read(name):
     return without_comments((SQL / f"{name}.sql").read_text(encoding="utf-8")).strip()
 
 
+def read_with_ports():
+    """The text of sql/cross-az.sql, with the lines that are for the ports only."""
+    return without_comments(re.sub(r"^( *)--port ", r"\1", (SQL / "cross-az.sql").read_text(encoding="utf-8"), flags=re.MULTILINE)).strip()
+
+
 def with_parameters(text, **parameters):
     """The text with each :name replaced by its value. It is an error if the text does not have the parameter."""
     for name, value in parameters.items():
@@ -61,6 +66,9 @@ NAMED = json.loads((SQL / "named-queries.json").read_text(encoding="utf-8"))
 #: Those of the named queries that read the flow logs, not the table.
 OF_FLOW_LOGS = ("ports", "not-measured", "flow-log-fields", "logged-twice")
 
+#: That which has the text of cross-az.sql in it.
+WITH_CROSS_AZ = "by-service-and-port"
+
 
 #: In the place of a cluster's name: all of them, in a query; and that of an end of which no listing and no record tells it.
 ALL_CLUSTERS, UNKNOWN_CLUSTER = "(all)", "(unknown)"
@@ -72,6 +80,8 @@ def named(name, begin=None, end=None, **parameters):
     Parameters besides: `cluster`, `usd_per_gb`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, `interval`, if the query has them.
     """
     text = read(name)
+    if name == WITH_CROSS_AZ:
+        text = text.replace(":cross_az\n", with_parameters(read_with_ports().replace("TIMESTAMP ':until'", "date_trunc('hour', :to)"), **kinds()) + "\n")
     now = "CAST(current_timestamp AS timestamp)"
     values = {
         "from": begin or f"{now} - INTERVAL '{NAMED[name]}' DAY", "to": end or now, "usd_per_gb": "0.01", "nat_usd_per_gb": "0.045", "internet_usd_per_gb": "NULL",

@@ -266,7 +266,7 @@ class Stored(unittest.TestCase):
         self.run_at(clusters=("prod",), kept=self.of("batch"))
         self.connection.execute(f"UPDATE cross_az_traffic SET bytes = {SCALE} * bytes, usd_out = {SCALE} * usd_out, usd_in = {SCALE} * usd_in")
         begin, end = (f"TIMESTAMP '{utc(*DAY, hour).strftime(statement.UNTIL_FORMAT)}'" for hour in (9, 12))
-        names = [name for name in statement.NAMED if name not in (*statement.OF_FLOW_LOGS, "reconcile")]
+        names = [name for name in statement.NAMED if name not in (*statement.OF_FLOW_LOGS, statement.WITH_CROSS_AZ, "reconcile")]
 
         def found():
             tables_of = {name: answers.rows(self.connection.execute(statement.named(name, begin, end))) for name in names}

@@ -294,9 +294,10 @@ class TakenForNothingElse(unittest.TestCase):
 
     def test_each_query_that_reads_listings_is_in_this_test(self):
         reading = {file.stem for file in statement.SQL.glob("*.sql") if "FROM pods" in statement.read(file.stem)}
-        self.assertEqual(reading, {"cross-az", "check-inputs", "reconcile", "what-to-do", "kubernetes-services"})
-        for name in ("what-to-do", "kubernetes-services"):
+        self.assertEqual(reading, {"cross-az", "check-inputs", "reconcile", "what-to-do", "kubernetes-services", "by-service-and-port"})
+        for name in ("what-to-do", "kubernetes-services", "by-service-and-port"):
             self.assertRegex(statement.read(name), r"WHERE \(?kind = 'service'")
+        for name in ("what-to-do", "kubernetes-services"):
             # Athena scans a table for each mention. docs/cross-az-traffic.md has what it costs.
             self.assertEqual(scans(statement.named(name), "pods"), 1)
         self.assertEqual(scans(statement.named("what-to-do"), "cross_az_traffic"), 6)

@@ -176,8 +176,9 @@ class Pipeline(unittest.TestCase):
         self.assertRegex(ended["cause"], rf": {at} \(\d+ of 1000000 records\)$")
         entered = pipeline.states(self.aws, ended["executionArn"])
         # If the traffic cannot be stored, what is remembered of its hours must stay as it was: runs.py has the same order.
-        self.assertLess(entered.index("AskToStore"), entered.index("AskToStoreInputs"))
-        self.assertLess(entered.index("AskToStoreInputs"), entered.index("PutMetrics"))
+        # So must it if its metrics cannot be put: else no later run would put them.
+        self.assertLess(entered.index("AskToStore"), entered.index("PutMetrics"))
+        self.assertLess(entered.index("PutMetrics"), entered.index("AskToStoreInputs"))
 
     def test_hours_with_fewer_listings_than_they_were_made_from_are_refused(self):
         self.stored_inputs(records=[10, 10, 10], listings=[9, 9, 9], skipped=[0, 0, 0])
@@ -196,7 +197,9 @@ class Pipeline(unittest.TestCase):
         self.assertNotIn("ExtractPods", entered)
         self.assertEqual(entered.count("AskToStore"), 2)
         self.assertEqual(entered.count("PutMetrics"), 2)
-        self.assertEqual(entered.index("TakeUpkeep"), max(n for n, name in enumerate(entered) if name == "PutMetrics") + 5)
+        last = entered[: entered.index("TakeUpkeep")]
+        self.assertEqual(last[-4:], ["NextWindow", "IsUpkeepDue", "ListUpkeep", "NextUpkeep"])
+        self.assertEqual(last.count("AskToStoreInputs"), 2)
 
     def test_the_nightly_run_ends_after_the_last_statement_of_the_upkeep(self):
         machine = self.machine_with("settling", pipeline.metrics_template(), upkeep="SELECT 1")
@@ -211,9 +214,16 @@ class Pipeline(unittest.TestCase):
         machine = self.machine_with("one-window-fails", pipeline.metrics_template(), sql=sql, upkeep="SELECT 1")
         ended = pipeline.run(self.aws, machine, self.until, settle=True)
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))
-        self.assertRegex(ended["cause"], rf"^Of the other windows, the hours that were ready are stored, and the upkeep is done: Query \S+ for the traffic of the three hours before {oldest} ended as FAILED\.$")
+        self.assertRegex(ended["cause"], rf"^Of the other windows, the hours that were ready are stored, and the upkeep is done\. {self.told()}: Query \S+ for the traffic of the three hours before {oldest} ended as FAILED\.$")
         entered = pipeline.states(self.aws, ended["executionArn"])
         self.assertEqual([entered.count(name) for name in ("AskToStore", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 1, 1, 4])
+
+    def told(self):
+        """What a nightly run says of the windows that it could not do."""
+        return (
+            "The next nightly run does these windows again, with their metrics; if one of them ends two days or more before "
+            f"{self.before(12)}, run it yourself, with its end as until and without settle"
+        )
 
     def settled(self, name, sql=None):
         """A nightly run whose upkeep does nothing. It has two windows, those before 09:00 and 12:00. Returns its end, its last state, and how often it entered each."""
@@ -231,7 +241,7 @@ class Pipeline(unittest.TestCase):
             ended, last, entered = self.settled("one-window-refused", sql="SELECT '{}' AS window_end")
         self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
         self.assertRegex(ended["cause"], rf"A call for the traffic of the three hours before {self.before(9)} was refused: .*not authorized to perform: StartQueryExecution")
-        self.assertNotIn(self.before(12), ended["cause"])
+        self.assertNotIn(f"of the three hours before {self.before(12)}", ended["cause"])
         self.assertEqual(len(calls), 7)
         self.assertEqual([entered[name] for name in ("AskToStore", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 1, 1, 4])
 
@@ -252,8 +262,28 @@ class Pipeline(unittest.TestCase):
         self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
         for hour in (9, 12):
             self.assertRegex(ended["cause"], rf"A call for its metrics of the three hours before {self.before(hour)} was refused: .*not authorized to perform: PutMetricData")
+        self.assertIn(self.told(), ended["cause"])
         self.assertEqual(len(calls), 2 * 7)
-        self.assertEqual([entered[name] for name in ("NoteTraffic", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 2, 2, 4])
+        # What the hours are made from is not stored, so the next nightly run does them again: test_stored.py shows it.
+        self.assertEqual([entered[name] for name in ("NoteTraffic", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 0, 2, 4])
+
+    def test_traffic_that_was_stored_unseen_is_told_and_left_for_the_next_nightly_run(self):
+        with self.refusals.unseen(f"'{self.before(9)}' AS window_end") as looks:
+            ended, last, entered = self.settled("traffic-unseen", sql="SELECT '{}' AS window_end")
+        self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
+        self.assertRegex(ended["cause"], rf"A call for the traffic of the three hours before {self.before(9)} was refused: .*not authorized to perform: GetQueryExecution")
+        self.assertIn(self.told(), ended["cause"])
+        self.assertEqual(len(looks), 7)
+        self.assertEqual([entered[name] for name in ("AskToStore", "PutMetrics", "AskToStoreInputs", "TakeUpkeep")], [2, 1, 1, 4])
+
+    def test_what_the_hours_are_made_from_that_was_stored_unseen_costs_no_metrics(self):
+        # No later run would do such a window again.
+        with self.refusals.unseen(f"FROM (VALUES (TIMESTAMP '{self.before(8)}'") as looks:
+            ended, last, entered = self.settled("inputs-unseen")
+        self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
+        self.assertRegex(ended["cause"], rf"A call for what the hours are made from of the three hours before {self.before(9)} was refused")
+        self.assertEqual(len(looks), 7)
+        self.assertEqual([entered[name] for name in ("AskToStore", "PutMetrics", "AskToStoreInputs", "TakeUpkeep")], [2, 2, 2, 4])
 
     def test_a_night_of_failed_queries_and_refused_calls_tells_both(self):
         sql = f"SELECT CASE WHEN '{{}}' = '{self.before(9)}' THEN error('it is broken') ELSE 'stored' END AS verdict"
@@ -262,13 +292,14 @@ class Pipeline(unittest.TestCase):
         self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.QueryFailed", "WindowsNotStored"))
         self.assertRegex(ended["cause"], rf"Query \S+ for the traffic of the three hours before {self.before(9)} ended as FAILED\. A call for its metrics of the three hours before {self.before(12)} was refused")
 
-    def test_refused_metrics_fail_an_hourly_run_after_the_traffic_is_stored(self):
+    def test_refused_metrics_fail_an_hourly_run_after_the_traffic_is_stored_and_are_left_for_the_next_runs(self):
         for action, containing in (("PutMetricData", ""), ("StartQueryExecution", "NewestRecordAge")):
             with self.subTest(action=action), self.refusals.refused(action, containing):
                 ended = pipeline.run(self.aws, self.machine, self.until)
             self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.MetricsNotPut"))
             self.assertIn(f"not authorized to perform: {action}", ended["cause"])
-            self.assertIn("AskToStoreInputs", pipeline.states(self.aws, ended["executionArn"]))
+            self.assertIn("NoteTraffic", entered := pipeline.states(self.aws, ended["executionArn"]))
+            self.assertNotIn("AskToStoreInputs", entered)
 
     def test_metrics_that_cannot_be_read_fail_the_execution_after_the_traffic_is_stored(self):
         machine = self.machine_with("no-metrics", "SELECT 1 AS one UNION ALL SELECT 2")

@@ -57,7 +57,7 @@ class Stored(unittest.TestCase):
 
     def test_rows_outside_the_time_range_are_left_out(self):
         cart, db = ("shop", "Label", "cart", A), ("data", "Label", "db", B)
-        for name in set(statement.NAMED) - {*statement.OF_FLOW_LOGS, "reconcile", "nat-and-internet", "services", "kubernetes-services"}:
+        for name in set(statement.NAMED) - {*statement.OF_FLOW_LOGS, statement.WITH_CROSS_AZ, "reconcile", "nat-and-internet", "services", "kubernetes-services"}:
             with self.subTest(name=name):
                 self.connection.execute("DELETE FROM cross_az_traffic")
                 self.store(cart, db, 1, hour=NOW - timedelta(days=statement.NAMED[name] + 1))
@@ -148,6 +148,19 @@ class Stored(unittest.TestCase):
         unpriced = self.ask("nat-and-internet", nat_usd_per_gb="NULL", internet_usd_per_gb="NULL")
         self.assertEqual([row["usd_processed"] for row in unpriced], [None, 0.0])
 
+    def test_what_goes_to_a_public_address_through_the_vpc_is_apart_from_what_stays_there(self):
+        cart = ("shop", "Label", "cart", A)
+        for path, gib in (("(public address, through the VPC)", 10), ("(in or through the VPC)", 5)):
+            self.store(cart, ("", "Outside", path, ""), gib, scope="egress")
+        rows = {row["path"]: (row["usd_processed"], row["usd_internet"]) for row in self.ask("nat-and-internet", nat_usd_per_gb="0.045", internet_usd_per_gb="0.09")}
+        # Something in the VPC hands it on: a NAT gateway costs for that, an instance does not.
+        self.assertEqual(rows, {"(public address, through the VPC)": (None, 0.9), "(in or through the VPC)": (0.0, 0.0)})
+
+    def test_what_comes_from_outside_is_received(self):
+        self.store(("", "Outside", "(outside)", ""), ("shop", "Label", "cart", A), 3, scope="ingress")
+        (row,) = self.ask("nat-and-internet", nat_usd_per_gb="0.045", internet_usd_per_gb="0.09")
+        self.assertEqual(list(row.values())[1:], ["Outside", "(outside)", "shop", "cart", 0, 3 * 2**30, 0.0, 0.0, 0.0])
+
     def test_a_bill_by_the_day_is_compared_with_whole_days(self):
         node, today = "i-0a1b2c3d4e5f60718", NOW.replace(hour=0)
         lines = []
@@ -200,6 +213,23 @@ class OfAWorld(unittest.TestCase):
             self.assertEqual(found[key][:2], (sent, received))
             self.assertAlmostEqual(found[key][2], usd, places=4)
         self.assertLess(set(PAID) & {"ElastiCache", "ApplicationLoadBalancer"}, {kind for kind, _, _ in found})
+
+    def test_the_ways_out_and_back_are_those_of_the_world(self):
+        for name in ("services", "middle"):
+            world = World(scenario(name), 3, 20)
+            true = defaultdict(lambda: [0, 0])
+            for (_, scope, source, destination), size in world.traffic.rows_of(FIRST_HOUR, LAST_HOUR).items():
+                own, other = (source, destination) if scope == "egress" else (destination, source)
+                if scope in ("egress", "ingress") and other.kind in ("NatGateway", "Outside"):
+                    true[(other.kind, other.group, own.namespace, own.group)][scope == "ingress"] += size
+            with answers.opened(SimpleNamespace(traffic=world.traffic, cluster=world.listed(EVERY_FIVE))) as (connection, _):
+                connection.execute(f"CREATE TABLE cross_az_traffic AS {statement.cross_az(utc(*DAY, 12))}")
+                begin, end = (f"TIMESTAMP '{utc(*DAY, hour).strftime(statement.UNTIL_FORMAT)}'" for hour in (9, 12))
+                rows = answers.rows(connection.execute(statement.named("nat-and-internet", begin, end)))
+            found = {(row["kind"], row["path"], row["src_namespace"], row["src_group"]): [row["sent_bytes"], row["received_bytes"]] for row in rows}
+            self.assertEqual(found, true, name)
+            paths = {path for _, path, *_ in found}
+            self.assertLessEqual({"nat-0a"} if name == "services" else {"(in or through the VPC)", "(public address, through the VPC)", "(outside)"}, paths)
 
     def test_the_bill_is_explained_but_for_what_no_flow_log_has(self):
         bill = cost_and_usage.lines_of(self.world.traffic)

@@ -172,7 +172,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(
             found,
             {
-                "(in or through the VPC)": 1,
+                "(public address, through the VPC)": 1,
                 "(internet or gateway endpoint)": 2,
                 "(virtual private gateway)": 3,
                 "(peering in the region)": 4,
@@ -240,6 +240,24 @@ class Rules(unittest.TestCase):
         self.assertEqual({key: row["bytes"] for key, row in {tuple(row[name] for name in ("scope", "src_group", "dst_group")): row for row in scene.rows()}.items()}, {
             ("ingress", short.instance, "server"): 2**31, ("egress", "server", short.instance): 2**30,
         })
+
+    def test_an_instance_that_nothing_describes_is_not_outside_if_it_logs_its_traffic_with_an_unlisted_node(self):
+        scene = self.scene
+        scene.cluster.described, scene.cluster.described_after_end = True, 30
+        # The listing at 11:20 shows the instance of one, and that of the other is gone, with its tags.
+        seen, gone = scene.builder.node(A, start=TEN + 4000, joined=TEN + 86400), scene.builder.node(B, start=TEN + 4000, end=TEN + 4700)
+        pods = [scene.pod(node, "pod", start=TEN + 4100, end=TEN + 4600) for node in (seen, gone)]
+        scene.recorder.flow(*pods, TEN + 4300, 2**30)
+        scene.recorder.flow(*pods[::-1], TEN + 4300, 2**29)
+        # What two other instances in the VPC send to each other is nobody's.
+        scene.recorder.flow(gone, scene.pod(scene.builder.node(A, start=TEN + 4000, end=TEN + 4700), "pod", start=TEN + 4100, end=TEN + 4600), TEN + 4300, 1)
+        self.assertEqual(
+            {(row["scope"], row["src_group"], row["src_az_id"], row["dst_group"], row["dst_az_id"]): (row["bytes"], row["usd_out"] + row["usd_in"]) for row in scene.rows()},
+            {
+                ("egress", "(unlisted node)", A[1], gone.instance, B[1]): (2**30, 0.02),
+                ("ingress", gone.instance, B[1], "(unlisted node)", A[1]): (2**29, 0.01),
+            },
+        )
 
     def test_two_instances_that_nothing_describes_are_not_the_clusters(self):
         scene = self.scene
@@ -392,6 +410,19 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 180 * 600})
 
 
+    def test_a_public_address_through_the_vpc_is_apart_from_one_in_it(self):
+        pod, public, true = self.scene.pod(self.scene.a, "pod"), "(public address, through the VPC)", {}
+        for number, (address, name) in enumerate((
+            ("10.9.0.1", None), ("172.15.0.1", public), ("172.16.0.1", None), ("172.31.0.1", None), ("172.32.0.1", public), ("192.168.0.1", None), ("192.167.0.1", public),
+            ("100.63.0.1", public), ("100.64.0.1", None), ("100.127.0.1", None), ("100.128.0.1", public), ("169.254.0.1", None), ("8.8.8.8", public),
+            # Addresses of IPv6 in the VPC are public too.
+            ("2600:1f16:abc:de00::1", None),
+        )):
+            self.scene.recorder.flow(pod, Outside(address, 1), TEN, 2**number)
+            key = ("egress", "pod", A[1], name or "(in or through the VPC)", "")
+            true[key] = true.get(key, 0) + 2**number
+        self.assertEqual(self.scene.found(), true)
+
     def test_with_an_interval_of_ten_minutes_a_flow_across_the_full_hour_counts_once(self):
         # 9:54 to 10:09, 1000 bytes a second. The intervals of the source begin at 9:54 and 10:04, of the destination at 9:49 and 9:59.
         scene = self.scene
@@ -452,6 +483,10 @@ WITHOUT = {
         "OR instance_id IS NOT NULL AND CASE", "OR false AND CASE",
         "test_a_node_that_no_listing_has_keeps_its_dollars_if_ec2_does_not_describe_it",
     ),
+    "an instance that nothing describes with an unlisted node": (
+        "  WHERE at_an_end OR may_be_an_end\n", "  WHERE at_an_end\n",
+        "test_an_instance_that_nothing_describes_is_not_outside_if_it_logs_its_traffic_with_an_unlisted_node",
+    ),
     "an instance that nothing describes has the zone that it logged": (
         "nullif(az_id, '-') AS az_id, traffic_path", "CAST(NULL AS varchar) AS az_id, traffic_path",
         "test_a_node_that_no_listing_has_keeps_its_dollars_if_ec2_does_not_describe_it",
@@ -465,13 +500,13 @@ WITHOUT = {
         "test_a_node_on_fargate_has_the_name_of_its_pod",
     ),
     "zones of nodes without the ID": ("coalesce(n.az_id, z.az_id) AS az_id, n.start_s", "n.az_id, n.start_s"),
-    "a listing shows for half a minute whose an address is": ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, h.held_s + 3600) + 30 AS until_s"),
+    "a listing shows for half a minute whose an address is": ("coalesce(h.end_s, h.held_s) + CASE", "coalesce(h.end_s, h.held_s + 3600) + CASE"),
     "packets of the pod before may be late": ("max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 60)", "max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 0)"),
     "the network of a pod is ready later than the pod starts": (
         "coalesce(min(network_s), min(start_s)) AS begin_s", "min(start_s) AS begin_s",
         "test_a_pod_is_known_from_when_its_network_was_ready",
     ),
-    "the start of a record is late": ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, h.held_s) AS until_s"),
+    "the start of a record is late": ("CASE WHEN h.is_movable THEN 0 ELSE 30 END AS until_s", "0 AS until_s"),
     "files of the hour that begins at the end": ("substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),", ""),
     "files that are an hour late": ("substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),", ""),
 }

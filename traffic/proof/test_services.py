@@ -73,7 +73,7 @@ class Rules(unittest.TestCase):
         scene = self.scene
         for zone in (B, C):
             scene.log.through(scene.service("NatGateway", f"nat-{zone[1]}", zone), self.pod, self.host, TEN, 1000)
-        self.assertEqual(scene.found(), {("egress", "pod", A[1], "(in or through the VPC)", ""): 2000})
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "(public address, through the VPC)", ""): 2000})
 
     def test_a_pair_that_goes_through_two_interfaces_of_one_service_has_its_name_without_a_zone(self):
         scene = self.scene
@@ -173,7 +173,7 @@ WITHOUT = {
         "test_a_pod_and_a_service_after_it_have_the_address_each_in_its_time",
     ),
     "what a pod has is not that of an interface which nobody knows": (
-        "WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)", "WHEN h.is_service THEN true",
+        "WHEN h.is_service OR h.is_attached THEN bool_and(h.is_service OR h.is_attached) OVER (PARTITION BY h.ip)", "WHEN h.is_service OR h.is_attached THEN true",
         "test_a_pod_with_an_interface_that_ec2_shows_is_a_pod",
     ),
     "what a service has is not a pod's in an overlay network": (
@@ -185,7 +185,7 @@ WITHOUT = {
         "test_a_pod_and_a_service_after_it_have_the_address_each_in_its_time",
     ),
     "a service that is gone is outside": (
-        "WHERE part = '' OR NOT is_service", "WHERE true",
+        "WHERE part = '' OR NOT is_service_only", "WHERE true",
         "test_a_service_that_is_gone_does_not_have_its_address",
     ),
     "services among each other are not the cluster": (

@@ -67,7 +67,7 @@ class Statements(unittest.TestCase):
 
     def test_flow_logs_are_read_once(self):
         # A second mention would be a second scan. Athena bills the bytes that it scans.
-        for text in (statement.cross_az(utc(*DAY, 12)), statement.check_inputs(utc(*DAY, 12)), *map(statement.named, statement.OF_FLOW_LOGS)):
+        for text in (statement.cross_az(utc(*DAY, 12)), statement.check_inputs(utc(*DAY, 12)), *map(statement.named, (*statement.OF_FLOW_LOGS, statement.WITH_CROSS_AZ))):
             self.assertEqual(scans(text, "flow_logs"), 1)
 
     def test_docs_say_how_often_the_listings_are_read(self):
@@ -434,7 +434,7 @@ class Partitions(unittest.TestCase):
                 self.assertEqual(selected, {until - timedelta(hours=hour) for hour in range(25)}, (name, until))
 
     def test_the_last_day_of_listings_is_no_more(self):
-        for name in ("what-to-do", "kubernetes-services"):
+        for name in ("what-to-do", "kubernetes-services", "by-service-and-port"):
             condition = re.search(r"(dt BETWEEN .*?)\n  \) AS l", statement.read(name), re.DOTALL)[1]
             for until in self._edges():
                 text = condition.replace(":to", f"TIMESTAMP '{until:%Y-%m-%d %H:20:00}'")

@@ -33,7 +33,7 @@ class Targets(unittest.TestCase):
 
     def test_a_name_that_is_kept_until_the_next_listing_is_found_wrong(self):
         # As many bytes as `job-1` gets from other pods it loses to `(unknown)`: sums of names do not show it.
-        kept = ("coalesce(h.end_s, h.held_s) + 30 AS until_s", "coalesce(h.end_s, l.next_seen_s, h.held_s) + 30 AS until_s")
+        kept = ("coalesce(h.end_s, h.held_s) + CASE", "coalesce(h.end_s, l.next_seen_s, h.held_s) + CASE")
         self.assertIn(kept[0], statement.read("cross-az"))
         result = once.measured_world("no-watch", 2, FLOWS).measure(HOURLY, lambda text: text.replace(*kept))
         self.assertAlmostEqual(result["wrong_share"], 0.0853, places=4)
@@ -118,6 +118,24 @@ class Worlds(unittest.TestCase):
         listed = {node.name for at in world.listed(HOURLY).listings for node in world.cluster.nodes_at(at)}
         self.assertTrue([node for node in nodes if node.name not in listed])
         self.assertTrue(any(first.address == second.address for first in nodes for second in nodes if first is not second), "no address is used again")
+
+    def test_interfaces_move_between_nodes_clusters_and_instances_of_none(self):
+        world = self.world("moving")
+        stays = {}
+        for cluster in (world.cluster, *world.cluster.beside):
+            for node in cluster.nodes:
+                for more in node.more_interfaces:
+                    stays.setdefault(more.id, []).append((more.start, more.end, cluster.name, node.instance))
+        for stray in world.strays:
+            stays[stray.interface].append((stray.start, stray.end, "", stray.instance))
+        self.assertEqual(len(stays), 3)
+        for chain in stays.values():
+            chain.sort()
+            self.assertTrue(all(first[1] < second[0] and first[3] != second[3] for first, second in zip(chain, chain[1:])), chain)
+            self.assertEqual({cluster for _, _, cluster, _ in chain}, {"prod", "batch", ""})
+        logged = {(row["interface_id"], row["instance_id"]) for rows in world.traffic.records.values() for row in rows}
+        for interface, chain in stays.items():
+            self.assertGreater(len({instance for *_, instance in chain if (interface, instance) in logged}), 2)
 
     def test_each_fault_is_in_the_records(self):
         rows = [row for rows in self.world("everything").traffic.records.values() for row in rows]

@@ -34,7 +34,7 @@ SCHEMA = pyarrow.schema(
 SCHEMA_WITH_TRUTH = SCHEMA.append(pyarrow.field("true_row", pyarrow.int64()))
 
 #: The names that the query gives to the traffic path of egress records.
-IN_THE_VPC, INTERNET = "(in or through the VPC)", "(internet gateway)"
+IN_THE_VPC, THROUGH_THE_VPC, INTERNET = "(in or through the VPC)", "(public address, through the VPC)", "(internet gateway)"
 FROM_OUTSIDE = Label("", "Outside", "(outside)", "")
 
 
@@ -47,7 +47,9 @@ class Outside:
     zone: tuple | None = None
 
     def label_as_destination(self):
-        return Label("", "Outside", IN_THE_VPC if self.path == 1 else INTERNET, "")
+        # Of the addresses of the proof, those of the VPC and of other networks are in 10.0.0.0/8.
+        through = IN_THE_VPC if self.address.startswith("10.") else THROUGH_THE_VPC
+        return Label("", "Outside", through if self.path == 1 else INTERNET, "")
 
 
 @dataclass

@@ -32,10 +32,8 @@ TARGETS = {
 }
 
 TARGETS |= {
-    # Nodes of which nothing tells but their own records. Between two of them nothing counts, so hourly listings are not enough.
-    (name, every, share): most
-    for name in ("not-described", "tags-gone")
-    for every, share, most in ((HOURLY, "wrong_share", 0.005), (EVERY_FIVE, "usd_missing_share", 0.005), (EVERY_MINUTE, "usd_missing_share", 0.005))
+    # Nodes of which nothing tells but their own records. Between two of them nothing counts, so hourly listings are not enough for the dollars.
+    (name, every, "usd_missing_share"): 0.005 for name in ("not-described", "tags-gone") for every in (EVERY_FIVE, EVERY_MINUTE)
 }
 
 #: What is missed, and by how much: the same keys, and the most that it is. Docs say why.

@@ -13,7 +13,7 @@ from cluster import REST, TERMINATED_VISIBLE, ZONES, Builder, seconds, utc
 from kubernetes_services import SERVICES
 from pod_watch import EVERY, replays
 from records import Log
-from services import Services, there
+from services import Service, Services, there
 from story import BEGIN, DAY, END
 from traffic import Outside
 
@@ -61,6 +61,8 @@ class Scenario:
     multus: bool = False
     #: Whether nodes have another interface, on which the host has an address, and short pods have one of a prefix. Every other one has no flow log.
     attached: bool = False
+    #: Whether there are interfaces that move from node to node within a zone, also to the other cluster's and to instances that are of no cluster.
+    moving: bool = False
     #: Whether pods of nodes that stay have a branch interface, and the trunk interface logs their traffic too.
     branch: bool = False
     #: Whether pods have IPv6 addresses, which the records write in another way than the listings.
@@ -105,6 +107,10 @@ SCENARIOS = (
         "attached", "the same as short-pods, with addresses of pods and of the host on another interface of the node; every other one has no flow log",
         pod_life=300, attached=True,
     ),
+    Scenario(
+        "moving", "two clusters, and interfaces that move from node to node, to the other cluster and to instances of none, every 20 to 50 minutes; a tenth of the records has no instance",
+        beside=True, moving=True, without_instance=0.1,
+    ),
     Scenario("branch", "pods with a branch interface, whose traffic the trunk interface logs too", branch=True),
     Scenario("ipv6", "pods with IPv6 addresses, which the records write in another way", ipv6=True),
     Scenario("late", "an eighth of the files is an hour late or more", late=0.125),
@@ -138,6 +144,8 @@ class World:
         self._populate()
         if scenario.beside:
             self._populate_beside(Builder(self.random.getrandbits(32), BEGIN, END, "batch", self._builder))
+        if scenario.moving:
+            self._moving_interfaces()
         log = Log(self.cluster, self.random.getrandbits(32), scenario, self._builder)
         self._traffic(log, scenario.flows if flows is None else flows)
         log.skip(self.nodes[1:3])
@@ -203,6 +211,27 @@ class World:
                     where, at_node = turns[0]
                     where.pod(at_node, "batch", f"passing-{pick(3)}", addresses=[address], start=at, holds_from=holds, end=end)
                     at, turns = end + REST + pick(60), turns[::-1]
+
+    def _moving_interfaces(self):
+        """An interface in each zone that goes round: nodes of both clusters, and two instances of none. `strays` are its stays at these."""
+        builder, pick = self._builder, self.random.randrange
+        self.strays = []
+        for zone in ZONES:
+            interface, address = builder.interface(), builder.address(zone)
+            instances = [f"i-{self.random.getrandbits(68):017x}" for _ in range(2)]
+            nodes = [node for cluster in (self.cluster, *self.cluster.beside) for node in cluster.nodes if node.zone == zone]
+            turns, at = [*nodes, *instances], builder.begin - pick(1200)
+            self.random.shuffle(turns)
+            while at < builder.end:
+                end, where = at + pick(1200, 3000), turns[0]
+                if isinstance(where, str):
+                    self.strays.append(Service("Instance", where, interface, address, zone, at, end, where))
+                else:
+                    where.more_interfaces.append(Attached(interface, address, start=at, end=end))
+                at, turns = end + pick(2, 90), [*turns[1:], where]
+        builder.cluster.services = there(self.strays)
+        for other in builder.cluster.beside:
+            other.services = builder.cluster.services
 
     def _addresses_of(self, node):
         """The addresses of a node's interfaces, refreshed every five minutes as the cloud provider's node controller does."""
@@ -294,6 +323,12 @@ class World:
                     log.flow(host, destination, at, size)
                     log.on_the_way(host, destination, at, size, balancer)
                     log.flow(source, database, at, size)
+                    continue
+                if scenario.moving and pick(6) == 0:
+                    stray = choice(self.strays)
+                    if stray.exists(at):
+                        log.flow(source, stray, at, size)
+                        log.flow(stray, source, at, 40 + pick(size))
                     continue
                 if scenario.services and pick(3) == 0:
                     self._with_a_service(log, source, at, size)

@@ -18,7 +18,7 @@
 --     `(unknown)` unless a listing shows whose the address is (`spans` has the rules). An address has one holder at any time: the rows of
 --     `holders_in_time` cannot overlap, so no join multiplies a byte.
 --   * A pod with hostNetwork holds no address. Its node does, and is a group of its own. The first address of each further interface of a node is the
---     node's, unless a pod has it in these hours; the others are there for pods.
+--     node's, unless a pod has it in these hours; the others are there for pods. An interface that moves to another instance is at each in its time.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
 --   * A record counts only if the interface of one of its two ends made it: a node's, a pod's, a service's, or that of an instance which no listing
 --     shows. A record of a NAT gateway or a
@@ -39,6 +39,8 @@
 --   * A reply is a flow of its own, in its own direction.
 --   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses. If nothing tells, it does not
 --     count, but shows that its node is at one of the ends.
+--
+-- by-service-and-port.sql takes this text with the lines that begin with --port. They are comments in all other places.
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
 -- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
@@ -131,9 +133,12 @@ instances AS (
   GROUP BY i.instance_id
 ),
 interfaces AS (
-  -- Those of the clusters' instances, and those of services.
+  -- Those of the clusters' instances, and those of services. If an interface has moved to another instance, its address tells in whose time a record is.
   SELECT
-    f.interface_id, max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) AS instance_id,
+    f.interface_id,
+    CASE WHEN min(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
+        = max(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
+      THEN max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) END AS instance_id,
     CASE WHEN NOT bool_or(i.kind = 'instance') THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
   FROM lines AS i
   CROSS JOIN UNNEST(i.interface_ids) AS f (interface_id)
@@ -147,10 +152,14 @@ addresses AS (
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
     p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised,
-    p.kind = 'attached' AS is_attached, p.ip, p.uid, p.cluster,
+    p.kind = 'attached' AS is_attached, p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance' AS is_movable, p.ip,
+    -- An interface that moves from instance to instance is another holder at each.
+    p.uid || CASE WHEN p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance'
+      THEN chr(31) || coalesce(p.instance_id, p.group_name) || CASE WHEN p.start_s < p.first_s THEN chr(31) || CAST(p.start_s AS varchar) ELSE '' END ELSE '' END AS uid,
+    p.cluster,
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Node' AND NOT c.is_node THEN p.cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
       ELSE p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name END AS who,
-    coalesce(n.instance_id, p.instance_id) AS instance_id, p.interface_id,
+    coalesce(n.instance_id, p.instance_id, CASE WHEN p.kind = 'interface' AND p.group_kind = 'Instance' THEN p.group_name END) AS instance_id, p.interface_id,
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id,
     -- Another address than the first one of an interface may be younger than the interface.
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Unknown' THEN p.first_s ELSE p.start_s END AS start_s, p.network_s, p.end_s, p.first_s,
@@ -171,7 +180,7 @@ addresses AS (
   -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts; else only one that is known to be its
   -- own. A node on Fargate has the address of its one pod.
   SELECT
-    false AS is_deleted, false AS is_service, false AS is_recognised, false AS is_attached, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    false AS is_deleted, false AS is_service, false AS is_recognised, false AS is_attached, false AS is_movable, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
     n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
       ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
     n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
@@ -187,17 +196,16 @@ addresses AS (
 ),
 holders AS (
   -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
-  -- service may be a pod's own, as on Fargate: it has an address only if nothing of the clusters has it in these hours. So has a node an address of
-  -- its further interfaces. What is listed with
-  -- an address while a service has it is in an overlay network: no packet in the VPC has its address.
+  -- service may be a pod's own, as on Fargate: it has an address only if no pod and no node has it as its own in these hours. So has a node an address
+  -- of its further interfaces. What is listed with an address while a service has it is in an overlay network: no packet in the VPC has its address.
   SELECT
     h.cluster,
-    min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) AS in_one_cluster,
-    h.is_service,
+    min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip)
+      AND NOT (bool_or(h.is_attached) OVER (PARTITION BY h.ip) AND bool_or(h.is_service) OVER (PARTITION BY h.ip)) AS in_one_cluster,
+    bool_or(h.is_attached) OVER (PARTITION BY h.ip) AS at_a_node, h.is_service, h.is_attached, h.is_movable,
     CASE
       WHEN h.is_recognised THEN true
-      WHEN h.is_service THEN bool_and(h.is_service) OVER (PARTITION BY h.ip)
-      WHEN h.is_attached THEN bool_and(h.is_attached) OVER (PARTITION BY h.ip)
+      WHEN h.is_service OR h.is_attached THEN bool_and(h.is_service OR h.is_attached) OVER (PARTITION BY h.ip)
       ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
     END AS counts,
     h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
@@ -211,11 +219,12 @@ holders AS (
       max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
     FROM (
       SELECT
-        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+        is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, bool_or(is_movable) AS is_movable, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
         max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
-        coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(first_s)) AS sure_s, max(end_s) AS end_s,
+        coalesce(min(network_s), min(start_s)) AS begin_s,
+        coalesce(min(network_s), CASE WHEN bool_or(is_movable) THEN min(start_s) + 30 ELSE min(first_s) END) AS sure_s, max(end_s) AS end_s,
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
@@ -229,10 +238,12 @@ spans AS (
   -- From `known_s` to `until_s` the address is the holder's and nobody else's. Before and after, from `begin_s` to `gone_s`, nothing shows
   -- whose it is. It rests for half a minute between two pods, because the VPC CNI does that; and `start` of a record may be late by a
   -- minute. So a pod's address is known until half a minute after its end, or after the last listing that shows it; and again from a minute
-  -- after the latest time at which another pod can have had it, which is half a minute before the pod got it.
+  -- after the latest time at which another pod can have had it, which is half a minute before the pod got it. An interface may be at another instance
+  -- within seconds after the last listing that shows it, and begins there when it is attached.
   SELECT
-    h.is_service, h.ip, h.uid, CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END AS unknown_cluster, h.who, h.instance_id, h.interface_id,
-    h.az, h.az_id, h.begin_s, coalesce(h.end_s, h.held_s) + 30 AS until_s,
+    h.is_service AND NOT (h.is_movable AND h.at_a_node) AS is_service_only, h.is_service, h.is_attached, h.ip, h.uid, CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END AS unknown_cluster, h.who, h.instance_id, h.interface_id,
+    h.az, h.az_id, h.begin_s,
+    coalesce(h.end_s, h.held_s) + CASE WHEN h.is_movable THEN 0 ELSE 30 END AS until_s,
     coalesce(h.end_s, l.next_seen_s, 253402300799) + 60 AS gone_s,
     greatest(h.begin_s, least(h.sure_s + 30, coalesce(
       max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 60)
@@ -251,16 +262,16 @@ holders_in_time AS (
   FROM (
     SELECT
       -- What a node's records tell of it holds before and after as well.
-      ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
+      ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' AND NOT is_attached THEN '' ELSE part END AS uid,
       CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
-      part = '' AS is_known, is_service,
+      part = '' AS is_known, is_service AND part = '' AS is_service,
       instance_id, interface_id, az, az_id,
       CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
       CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
         ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
     FROM (
       SELECT
-        is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
+        is_service_only, is_service, is_attached, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
         least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
         gone_s,
         coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
@@ -271,7 +282,7 @@ holders_in_time AS (
       WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
     ) AS s
     CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
-    WHERE part = '' OR NOT is_service
+    WHERE part = '' OR NOT is_service_only
   ) AS held
 ),
 flows AS (
@@ -287,6 +298,9 @@ flows AS (
     END AS pkt_dstaddr_groups,
     srcaddr = pkt_srcaddr AS first_of_source, dstaddr = pkt_dstaddr AS first_of_destination, interface_id,
     nullif(instance_id, '-') AS instance_id, CASE WHEN coalesce(instance_id, '-') = '-' THEN interface_id END AS interface_without_instance, nullif(az_id, '-') AS az_id, traffic_path
+    --port , CASE WHEN protocol IN (6, 17) AND dstport < 32768 AND srcport >= 32768 THEN 'dst/' || CAST(dstport AS varchar)
+    --port   WHEN protocol IN (6, 17) AND srcport < 32768 AND dstport >= 32768 THEN 'src/' || CAST(srcport AS varchar) ELSE '/' END
+    --port   || CASE protocol WHEN 6 THEN '/TCP' WHEN 17 THEN '/UDP' ELSE coalesce('/' || CAST(protocol AS varchar), '/') END AS port
   FROM flow_logs
   WHERE year IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 4),
                  substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 4))
@@ -328,6 +342,7 @@ records AS (
       || lpad(split_part(f.pkt_dstaddr_groups, ':', 5), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 6), 4, '0') || ':'
       || lpad(split_part(f.pkt_dstaddr_groups, ':', 7), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 8), 4, '0')
     END AS pkt_dstaddr
+    --port , f.port
   FROM flows AS f
   LEFT JOIN interfaces AS i ON i.interface_id = f.interface_without_instance
 ),
@@ -353,6 +368,7 @@ placed AS (
       WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
       WHEN NOT r.first_of_destination THEN false
     END) AS at_source
+    --port , r.port
   FROM records AS r
   LEFT JOIN holders_in_time AS s ON s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s
   LEFT JOIN holders_in_time AS d ON d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s
@@ -369,12 +385,15 @@ made AS (
          OR instance_id IS NULL AND CASE
            WHEN at_source THEN first_of_source AND src_no IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND (dst_no IS NOT NULL OR dst_may_be_private))
            ELSE first_of_destination AND dst_no IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND (src_no IS NOT NULL OR src_may_be_private)) END
-         -- An instance that no listing has as a node, and that EC2 does not describe, at an address that nobody has.
+         -- An instance that no listing has as a node, at its own address, or at one that nobody has if EC2 does not describe it.
          OR instance_id IS NOT NULL AND CASE
-           WHEN at_source THEN src_no IS NULL AND dst_no IS NOT NULL AND NOT dst_is_service
-           ELSE dst_no IS NULL AND src_no IS NOT NULL AND NOT src_is_service END)
+           WHEN at_source THEN (src_no IS NULL OR src_is_service AND src_instance_id = instance_id OR NOT src_known AND first_of_source) AND dst_no IS NOT NULL AND NOT dst_is_service
+           ELSE (dst_no IS NULL OR dst_is_service AND dst_instance_id = instance_id OR NOT dst_known AND first_of_destination) AND src_no IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
-    AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
+    AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end,
+    -- An instance of which nothing is known, at an address that nobody has. Nobody has the other one either, but a node of the clusters may log there.
+    at_source IS NOT NULL AND NOT at_a_node AND instance_id IS NOT NULL AND src_no IS NULL AND dst_no IS NULL AND src_may_be_private AND dst_may_be_private
+      AS may_be_an_end
   FROM (
     SELECT
       *,
@@ -384,18 +403,19 @@ made AS (
   ) AS p
 ),
 ends AS (
-  -- The records that were made at an end. And without their bytes, those that a service made in between: `service` is the service then,
-  -- with its zone as a fifth part; and those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is
-  -- not.
+  -- The records that were made at an end. And without their bytes, those of an instance that may be one, which tell who it is and its zone if a node
+  -- of the clusters logged at the other end; those that a service made in between: `service` is the service then, with its zone as a fifth part; and
+  -- those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is not.
   SELECT
-    hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
-    CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
+    hour_s, start, "end", CASE WHEN at_an_end OR may_be_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
+    CASE WHEN at_an_end THEN bytes WHEN NOT may_be_an_end THEN 0 END AS bytes, traffic_path,
     src_no, src_uid_no, src_who, src_az, src_az_id, dst_no, dst_uid_no, dst_who, dst_az, dst_az_id,
-    CASE WHEN NOT at_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
+    CASE WHEN NOT at_an_end AND NOT may_be_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
     -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
     -- The node's own address is the node's as long as the instance exists.
     CASE
       WHEN at_source IS NULL AND at_a_node THEN CASE WHEN is_node THEN 'unknown' ELSE 'unlisted' END
+      WHEN may_be_an_end THEN 'instance'
       WHEN NOT at_an_end THEN NULL
       WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN 'holder'
       WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN 'holder'
@@ -407,44 +427,39 @@ ends AS (
     node_cluster, node_no, node_start_s, instance_id,
     CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) WHEN at_source IS NULL THEN node_az END AS own_az,
     CASE WHEN at_source IS NULL THEN node_az_id WHEN at_an_end THEN
-      coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
+      coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id)
+      WHEN may_be_an_end THEN az_id END AS own_az_id
+    --port , port
   FROM made
-  WHERE at_an_end
+  WHERE at_an_end OR may_be_an_end
     OR at_source IS NULL AND at_a_node
     OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_no IS NULL OR dst_no IS NULL)
 ),
-pairs AS (
+by_flow AS (
+  -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
+  -- other end may have logged in it: its record may be as long as an interval, and late by a minute. `ago` is how many hours before the end of the window
+  -- the hour begins.
   SELECT
-    -- How many hours before the end of the window the hour begins.
-    CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
     at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
-    -- The bytes that the other end may have logged in the hour before, or in the hour after: its record may be as long as an interval, and late by a
-    -- minute.
-    CAST(sum(CASE WHEN start < hour_s + 60 + :interval THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
-    CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
-  FROM ends
-  GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
-),
-by_flow AS (
-  -- The hours beside each other, so that the windows below need no order: of the three hours the bytes, and of the hours around each what the
-  -- other end may have logged in it.
-  SELECT
-    at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service,
-    arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
-    arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(last_s) AS last_s,
-    sum(CASE ago WHEN 3 THEN bytes END) AS bytes_3, sum(CASE ago WHEN 2 THEN bytes END) AS bytes_2, sum(CASE ago WHEN 1 THEN bytes END) AS bytes_1,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s,
+    CAST(sum(CASE ago WHEN 3 THEN bytes END) AS bigint) AS bytes_3, CAST(sum(CASE ago WHEN 2 THEN bytes END) AS bigint) AS bytes_2,
+    CAST(sum(CASE ago WHEN 1 THEN bytes END) AS bigint) AS bytes_1,
     max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
     max(CASE ago WHEN 1 THEN traffic_path END) AS path_1,
-    sum(CASE ago WHEN 4 THEN last_bytes WHEN 2 THEN first_bytes END) AS around_3,
-    sum(CASE ago WHEN 3 THEN last_bytes WHEN 1 THEN first_bytes END) AS around_2,
-    sum(CASE ago WHEN 2 THEN last_bytes WHEN 0 THEN first_bytes END) AS around_1
-  FROM pairs
-  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, own_of, node_no, service
+    CAST(sum(CASE WHEN ago = 4 AND is_last OR ago = 2 AND is_first THEN bytes END) AS bigint) AS around_3,
+    CAST(sum(CASE WHEN ago = 3 AND is_last OR ago = 1 AND is_first THEN bytes END) AS bigint) AS around_2,
+    CAST(sum(CASE WHEN ago = 2 AND is_last OR ago = 0 AND is_first THEN bytes END) AS bigint) AS around_1
+    --port , port
+  FROM (
+    SELECT
+      *, CAST((date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - hour_s) / 3600 AS bigint) AS ago,
+      start < hour_s + 60 + :interval AS is_first, "end" >= hour_s + 3540 AS is_last
+    FROM ends
+  ) AS e
+  GROUP BY at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END, node_no, service
+    --port , port
 ),
 flow_names AS (
   SELECT
@@ -475,12 +490,19 @@ flow_names AS (
   WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
 joined AS (
+  -- `dst_is_public`: an IPv4 address that is not of a private network. Of IPv6, the VPC's own addresses are public too.
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
   -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
+    CASE
+      WHEN strpos(pkt_dstaddr, ':') > 0 OR pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '169.254.%' THEN false
+      WHEN pkt_dstaddr LIKE '172.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 16 AND 31
+      WHEN pkt_dstaddr LIKE '100.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 64 AND 127
+      ELSE true
+    END AS dst_is_public,
     min(service) OVER whole_pair AS first_service, max(service) OVER whole_pair AS last_service,
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
@@ -530,6 +552,7 @@ joined AS (
     CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes_1 END) OVER whole_pair AS double) AS at_destination_1,
     CAST(coalesce(sum(CASE WHEN at_source THEN bytes_1 END) OVER whole_pair, 0) + coalesce(sum(CASE WHEN at_source THEN around_1 END) OVER whole_pair, 0)
       AS double) AS at_source_1
+    --port , port
   FROM (
     -- Each of the two nodes was there when the other one logged. So the address did not pass from one to the other, and they are two ends.
     SELECT *, either_no <> node_no AND either_start_s + 60 <= last_s AND node_start_s + 60 <= either_last_s AS is_of_other_end
@@ -541,11 +564,12 @@ joined AS (
 ),
 by_hour AS (
   SELECT
-    n.ago, at_source, first_service, last_service, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
+    n.ago, at_source, dst_is_public, first_service, last_service, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id,
     CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END AS bytes,
     CASE n.ago WHEN 3 THEN path_3 WHEN 2 THEN path_2 ELSE path_1 END AS traffic_path,
     CASE n.ago WHEN 3 THEN at_destination_3 WHEN 2 THEN at_destination_2 ELSE at_destination_1 END AS at_destination_bytes,
     CASE n.ago WHEN 3 THEN at_source_3 WHEN 2 THEN at_source_2 ELSE at_source_1 END AS at_source_bytes
+    --port , port
   FROM joined
   CROSS JOIN (VALUES (3), (2), (1)) AS n (ago)
   WHERE at_source IS NOT NULL AND CASE n.ago WHEN 3 THEN bytes_3 WHEN 2 THEN bytes_2 ELSE bytes_1 END IS NOT NULL
@@ -553,7 +577,7 @@ by_hour AS (
 named AS (
   -- An end outside that is not known has the name and the zone of the service in between, if these are always the same.
   SELECT
-    ago, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
+    ago, at_source, dst_is_public, bytes, traffic_path, at_destination_bytes, at_source_bytes,
     CASE
       WHEN coalesce(src_is_outside, true) THEN 'ingress'
       WHEN coalesce(dst_is_outside, true) THEN 'egress'
@@ -562,6 +586,7 @@ named AS (
     END AS scope,
     coalesce(src_who, service) AS src_who, src_az, coalesce(src_az_id, CASE WHEN src_who IS NULL THEN service_az_id END) AS src_az_id,
     coalesce(dst_who, service) AS dst_who, dst_az, coalesce(dst_az_id, CASE WHEN dst_who IS NULL THEN service_az_id END) AS dst_az_id
+    --port , port
   FROM (
     SELECT
       *,
@@ -584,7 +609,7 @@ counted AS (
     scope,
     coalesce(src_who, chr(31) || chr(31) || 'Outside' || chr(31) || '(outside)') AS src_who,
     coalesce(dst_who, chr(31) || chr(31) || 'Outside' || chr(31) || CASE traffic_path
-      WHEN 1 THEN '(in or through the VPC)'
+      WHEN 1 THEN CASE WHEN dst_is_public THEN '(public address, through the VPC)' ELSE '(in or through the VPC)' END
       WHEN 2 THEN '(internet or gateway endpoint)'
       WHEN 3 THEN '(virtual private gateway)'
       WHEN 4 THEN '(peering in the region)'
@@ -600,6 +625,7 @@ counted AS (
       WHEN src_az_id IS NOT NULL AND dst_az_id IS NOT NULL THEN src_az_id <> dst_az_id
       WHEN src_az IS NOT NULL AND dst_az IS NOT NULL THEN src_az <> dst_az
     END AS cross_az
+    --port , port
   FROM named
   WHERE at_source OR at_destination_bytes > at_source_bytes
 ),
@@ -612,8 +638,10 @@ totals AS (
     split_part(src_who, chr(31), 4) AS src_group, src_az_id, split_part(dst_who, chr(31), 2) AS dst_namespace,
     split_part(dst_who, chr(31), 3) AS dst_group_kind, split_part(dst_who, chr(31), 4) AS dst_group, dst_az_id,
     bool_or(cross_az) AS cross_az, CAST(sum(bytes) AS bigint) AS bytes
+    --port , port
   FROM counted
   GROUP BY hour, scope, src_who, src_az_id, dst_who, dst_az_id
+    --port , port
 )
 SELECT
   hour, scope, src_namespace, src_group_kind, src_group, src_az_id, dst_namespace, dst_group_kind, dst_group, dst_az_id,
@@ -631,4 +659,5 @@ SELECT
       OVER (PARTITION BY hour, cluster, src_namespace, src_group_kind, src_group) AS double), 0)
   END AS in_zone_share,
   cluster, peer_cluster
+  --port , port
 FROM totals

@@ -1,8 +1,9 @@
--- Stores what some hours are made from, in cross_az_inputs (an Iceberg table). It runs after store.sql has stored these hours. If that
--- fails, this does not run, and the table says what it said before: a later run, the nightly one too, sees that an hour has more records
--- than it was stored from, or was never stored, and stores it. The other way round, the nightly run would take the hour for settled.
+-- Stores what some hours are made from, in cross_az_inputs (an Iceberg table). It runs after store.sql has stored these hours, and after
+-- CloudWatch has their metrics. If either fails, this does not run, and the table says what it said before: a later run, the nightly one
+-- too, sees that an hour has more records than it was stored from, or was never stored, and does it again, with its metrics. The other way
+-- round, the nightly run would take the hour for settled.
 --
--- If this fails, the hours are stored, but the table has the older numbers or none. For three days the next runs store them again, with the
+-- If this does not run, or fails, the hours are stored, but the table has the older numbers or none. For three days the next runs store them again, with the
 -- numbers. Until then an hour could be replaced from fewer records than it was made from, but its files do not expire that early. An hour
 -- that no run stores again keeps the older numbers. One without any is kept as it is from the age of four days.
 --

@@ -35,6 +35,21 @@ export function sql(name: string): string {
     .trim();
 }
 
+/** The named query that has the text of `cross-az.sql` in it. */
+const WITH_CROSS_AZ = 'by-service-and-port';
+
+/** Returns `cross-az.sql` with the lines that are for the ports only, for the end of the time range of a named query. */
+function crossAzWithPorts(): string {
+  const text = lines('cross-az')
+    .map((line) => line.replace(/^( *)--port /, '$1'))
+    .filter((line) => !line.trimStart().startsWith('--'))
+    .join('\n')
+    .trim();
+  return withParameters(text.replaceAll("TIMESTAMP ':until'", "date_trunc('hour', :to)"), {
+    ...serviceKinds(),
+  });
+}
+
 /** Returns the purpose of a query: the comment at the start of its file. */
 export function purpose(name: string): string {
   const all = lines(name);
@@ -65,7 +80,8 @@ export interface NamedQueryValues {
  * @param name the query's name
  */
 export function namedQuery(name: string, values: NamedQueryValues): string | undefined {
-  const text = sql(name);
+  const text =
+    name === WITH_CROSS_AZ ? sql(name).replace(':cross_az\n', () => `${crossAzWithPorts()}\n`) : sql(name);
   const now = 'CAST(current_timestamp AS timestamp)';
   const usd = (price?: number): string => (price === undefined ? 'NULL' : String(price));
   if (text.includes(':cost_and_usage') && values.costAndUsageTable === undefined) {
