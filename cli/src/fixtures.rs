@@ -110,6 +110,7 @@ pub(crate) fn fleet() -> Fleet {
         }],
         hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
         uncovered: Vec::new(),
+        not_looked_at: Vec::new(),
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),

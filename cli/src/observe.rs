@@ -114,7 +114,7 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         entering_pools(aws, &groups, &instances, &interfaces)
     )?;
     let most = (MAX_CALLS + further).saturating_sub(aws.calls() + MIN_DESCRIBED);
-    let uncovered = uncovered(aws, others, most.min(MAX_UNCOVERED)).await?;
+    let (uncovered, not_looked_at) = uncovered(aws, others, most.min(MAX_UNCOVERED)).await?;
     launching_into_pools(&mut groups, &entering, &activities);
     for group in &mut groups {
         if let Some(hooks) = hooks.get(&group.name) {
@@ -129,6 +129,7 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         groups,
         hooks,
         uncovered,
+        not_looked_at,
         activities,
         all_activities,
         instances: instances
@@ -325,19 +326,21 @@ async fn groups(
 }
 
 /// Those of these groups in which launches wait, with the launch hooks that they wait at: `most` of
-/// them, a call for each.
-async fn uncovered(aws: &Aws, others: Vec<Group>, most: usize) -> Result<Vec<(Group, Vec<Hook>)>> {
-    let waiting = others.into_iter();
-    let waiting = waiting.filter(|group| group.waiting().next().is_some());
-    let waiting: Vec<Group> = waiting.take(most).collect();
-    let mut hooks = hooks(aws, &waiting).await?;
-    let waiting = waiting.into_iter();
-    Ok(waiting
-        .map(|group| {
-            let hooks = hooks.remove(&group.name).unwrap_or_default();
-            (group, hooks.launch)
-        })
-        .collect())
+/// them, a call for each; and the names of the rest.
+async fn uncovered(
+    aws: &Aws,
+    mut others: Vec<Group>,
+    most: usize,
+) -> Result<(Vec<(Group, Vec<Hook>)>, Vec<String>)> {
+    others.retain(|group| group.waiting().next().is_some());
+    let rest = others.split_off(most.min(others.len()));
+    let mut hooks = hooks(aws, &others).await?;
+    let others = others.into_iter().map(|group| {
+        let hooks = hooks.remove(&group.name).unwrap_or_default();
+        (group, hooks.launch)
+    });
+    let rest = rest.into_iter().map(|group| group.name);
+    Ok((others.collect(), rest.collect()))
 }
 
 /// Whether the deployment prepares instances of a group: a profile or a rule names it, or a profile

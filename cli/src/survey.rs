@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::aws::{self, Aws};
 use crate::error::{Code, Error, Result};
-use crate::observe::MAX_UNCOVERED;
+use crate::observe::{self, MAX_UNCOVERED};
 use crate::observed::account::{Account, Concurrency, CouldNotLook};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
@@ -134,12 +134,20 @@ async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
     };
     let (groups, uncovered): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(covers);
     others.extend(uncovered);
-    // A profile that is not deployed yet need not cover what the deployed ones do.
-    others.retain(|group| account.deployed && group.waiting().next().is_some());
     account.groups = groups;
+    // A profile that is not deployed yet need not cover what the deployed ones do.
+    let Some(deployment) = account.deployment.clone().filter(|_| account.deployed) else {
+        return Ok(());
+    };
+    others.retain(|group| group.waiting().next().is_some());
     for group in others.into_iter().take(MAX_UNCOVERED) {
-        let hooks = aws.hooks(&group.name).await;
-        let hooks = looked(hooks, "the launch hooks of groups that no profile covers")?;
+        let what = "the launch hooks of groups that no profile covers";
+        // Also by the tags of its instances, and by a profile that has retired.
+        let covered = looked(observe::covers(aws, &deployment, &group).await, what)?;
+        if note(account, covered) != Some(false) {
+            continue;
+        }
+        let hooks = looked(aws.hooks(&group.name).await, what)?;
         if let Some(hooks) = note(account, hooks) {
             account.uncovered.push((group, hooks.launch));
         }

@@ -265,8 +265,7 @@ fn ignored(case: &Case) -> Option<Finding> {
 /// A node that is in service without all its interfaces.
 fn lacks_interfaces(case: &Case) -> Option<Finding> {
     let missing = case.networks_without_interface();
-    let is_older = is_retired(case) && case.execution().is_none();
-    if !case.is_in_service() || missing.is_empty() || case.runs() || is_older {
+    if !case.is_in_service() || missing.is_empty() || case.runs() || is_older(case) {
         return None;
     }
     let finding = Finding::new(
@@ -299,11 +298,17 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     )
 }
 
+/// Whether a node was there before its profile retired, and nothing of it is left to do.
+fn is_older(case: &Case) -> bool {
+    is_retired(case) && case.execution().is_none()
+}
+
 /// A node on standby without all its interfaces: neither reconcile nor `adopt` looks at it until it
 /// is back.
 fn lacks_interfaces_on_standby(case: &Case) -> Option<Finding> {
     let missing = case.networks_without_interface();
-    if case.lifecycle_state() != Some("Standby") || missing.is_empty() || case.runs() {
+    let on_standby = case.lifecycle_state() == Some("Standby");
+    if !on_standby || missing.is_empty() || case.runs() || is_retired(case) {
         return None;
     }
     let finding = Finding::new(
@@ -315,17 +320,18 @@ fn lacks_interfaces_on_standby(case: &Case) -> Option<Finding> {
         ),
     )
     .of_group(case.group_name())
-    .shown_by("Neither reconcile nor adopt looks at an instance on standby.")
-    .say("Keep pods off the node (kubectl cordon), and put it back into service:")
-    .run([
-        "aws",
-        "autoscaling",
-        "exit-standby",
-        "--auto-scaling-group-name",
-        case.group_name(),
-        "--instance-ids",
-        case.instance.as_str(),
-    ]);
+    .shown_by("Neither reconcile nor adopt looks at an instance on standby.");
+    let finding = with_those_on_others(finding, case, &missing)
+        .say("Keep pods off the node (kubectl cordon), and put it back into service:")
+        .run([
+            "aws",
+            "autoscaling",
+            "exit-standby",
+            "--auto-scaling-group-name",
+            case.group_name(),
+            "--instance-ids",
+            case.instance.as_str(),
+        ]);
     let finding = finding.say("Then adopt it:");
     Some(finding.run(["hookline", "adopt", case.instance.as_str(), "--yes"]))
 }

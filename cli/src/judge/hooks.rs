@@ -211,7 +211,10 @@ fn delete<'a>(group: &'a str, hook: &'a str) -> [&'a str; 7] {
 /// completes. `hooks` are its launch hooks, if there is such a group.
 pub(crate) fn of_uncovered(deployment: &Deployment, group: &str, hooks: &[Hook]) -> Vec<Finding> {
     let active: Vec<&Profile> = deployment.active().map(|input| &input.profile).collect();
-    let of_profile = |hook: &Hook| active.iter().find(|it| it.hook.name == hook.name).copied();
+    let of_profile = |hook: &Hook| {
+        let mut active = active.iter().copied();
+        active.find(|it| it.hook.complete && it.hook.name == hook.name)
+    };
     let found: Vec<Finding> = hooks
         .iter()
         .filter_map(|hook| Some((hook, of_profile(hook)?)))

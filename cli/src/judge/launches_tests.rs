@@ -108,7 +108,7 @@ fn tag_of_an_execution_tells_where_the_running_executions_are_not_known() {
 
 #[test]
 fn launch_that_waits_for_its_turn_to_be_tagged_is_not_without_an_execution() {
-    // Eight are tagged a second, after the first fifty: the last of these has its turn four minutes
+    // Eight are tagged a second, after the first thirty: the last of these has its turn four minutes
     // after its launch.
     let scale_out = |age: i64| {
         let mut fleet = fleet();

@@ -87,19 +87,17 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     found
 }
 
-/// Groups that no profile covers, and whose launches wait at the hook of one: nobody answers them.
-/// Another hook may be somebody else's, and a group may be of another deployment.
+/// Groups that no profile covers, and whose launches wait at a hook that one completes: nobody
+/// answers them. Another hook is somebody else's, such as that of EKS, and a group may be of another
+/// deployment.
 pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) -> Vec<Finding> {
     let is_ours = |group: &str, hook: &Hook| {
         let mut active = deployment.active();
-        let starts_executions = |rule: &Rule| {
-            let mut targets = rule.targets.iter();
-            rule.enabled
-                && rule.lets_through(group, &hook.name)
-                && targets.any(|target| target.arn.contains(":stateMachine:"))
+        let answers = |rule: &Rule| {
+            rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, &hook.name)
         };
-        active.any(|input| input.profile.hook.name == hook.name)
-            && !deployment.elsewhere.iter().any(starts_executions)
+        active.any(|input| input.profile.hook.complete && input.profile.hook.name == hook.name)
+            && !deployment.elsewhere.iter().any(answers)
     };
     let mut found = Vec::new();
     for (group, hooks) in groups {
@@ -110,7 +108,7 @@ pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) 
                 finding
                     .of_group(&group.name)
                     .shown_by(format!(
-                        "{} there now.",
+                        "{} now, at this hook or at another.",
                         count(waiting.len(), "launch waits", "launches wait")
                     ))
                     .about(&waiting)

@@ -1,6 +1,6 @@
 //! A launch whose execution waits for a turn: for which, since when, and that nothing is wrong.
 
-use hookline_domain::execution::{Plan, Step as PlanStep};
+use hookline_domain::execution::{Plan, Step as PlanStep, WaitReason};
 
 use super::words::{ago, duration};
 use super::{Finding, Kind, story};
@@ -56,8 +56,19 @@ pub(super) fn finding(case: &Case) -> Option<Finding> {
                     ago(since, case.now),
                     story::waits_for(*reason, plan.ahead)
                 ),
-                "Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is extended \
-                 when it has to be.",
+                match reason {
+                    WaitReason::Pending => {
+                        "Nothing: EC2 starts the instance, and the launch goes on when it runs. After an hour it is given up. The \
+                         hook is extended when it has to be."
+                    }
+                    WaitReason::AddressConflict => {
+                        "Nothing: after a pause it plans other addresses. The hook is extended when it has to be."
+                    }
+                    WaitReason::Turn | WaitReason::Backlog => {
+                        "Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is \
+                         extended when it has to be."
+                    }
+                },
             )
         }
         _ => return None,
@@ -197,6 +208,9 @@ mod tests {
         ] {
             let found = finding(&waits(reason)).unwrap();
             assert!(found.problem.ends_with(says), "{found:?}");
+            let words = serde_json::to_string(&found).unwrap();
+            let of_queue = words.contains("launches wait in a queue");
+            assert_eq!(of_queue, reason != "PENDING", "{words}");
         }
         // It does not wait.
         let works = in_states(&[(NOW - 90, "PlanInterfaces", None)]);

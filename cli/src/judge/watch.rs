@@ -49,7 +49,8 @@ pub(crate) struct LaunchNow {
     /// Its Name tag, or its id.
     pub(crate) node: String,
     pub(crate) state: State,
-    /// How many launches come before it and are not wired yet, while it waits for its turn.
+    /// How many launches come before it, while it waits for its turn: of those that are not wired yet,
+    /// or not tagged yet if it waits to be tagged.
     pub(crate) ahead: Option<usize>,
     /// How long until its turn, in seconds, by the queue as it is now.
     pub(crate) turn_in: Option<u32>,
@@ -74,7 +75,11 @@ pub(crate) fn of(fleet: &Fleet, trouble: &[Finding]) -> Watched {
         let mut here: Vec<LaunchNow> = under_way
             .map(|member| launching(fleet, &interfaces, group, member))
             .collect();
-        here.sort_by_key(|launch| (launch.ahead.unwrap_or_default(), launch.since));
+        here.sort_by_key(|launch| {
+            // Whoever is not tagged yet comes after those that are.
+            let untagged = launch.state == State::Untagged;
+            (untagged, launch.ahead.unwrap_or_default(), launch.since)
+        });
         launches.extend(here);
     }
     let mut over: Vec<LaunchNow> = fleet

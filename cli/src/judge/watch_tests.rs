@@ -89,7 +89,7 @@ fn launches_of_a_large_burst_wait_to_be_tagged_first() {
         (last.node.as_str(), last.state),
         ("upf-150", State::Untagged)
     );
-    // A hundred behind those that a full bucket serves, eight a second.
+    // 120 behind those that go at once, eight a second.
     assert_eq!(last.ahead, Some(149));
     assert!((9..20).contains(&last.turn_in.unwrap()), "{last:?}");
     // Once it has its tags, it waits for its turn to get interfaces.
@@ -98,6 +98,12 @@ fn launches_of_a_large_burst_wait_to_be_tagged_first() {
     let watched = of(&many, &[]);
     let tagged = watched.launches.iter().find(|it| it.node == "upf-150");
     assert_eq!(tagged.unwrap().state, State::Waiting);
+    // It comes before those that are not tagged yet, though they began before it.
+    let untagged = |launch: &LaunchNow| launch.state == State::Untagged;
+    let tagged = watched.launches.iter().take_while(|it| !untagged(it));
+    let tagged: Vec<&str> = tagged.map(|it| it.node.as_str()).collect();
+    assert!(tagged.contains(&"upf-150"), "{tagged:?}");
+    assert!(watched.launches.iter().any(untagged));
     // A launch into a warm pool comes at the pool's pace.
     let mut pooled = many.with_launch_into_pool(151, "Warmed:Pending:Wait", 2);
     let seen = pooled.instances.get_mut(&id(151)).unwrap();

@@ -22,6 +22,8 @@ pub(crate) struct Fleet {
     /// Groups of the Region that no profile and no rule of the deployment names, and in which
     /// launches wait: each with its launch hooks.
     pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
+    /// Such groups whose hooks were not looked at, as that would have taken too many calls.
+    pub(crate) not_looked_at: Vec<String>,
     /// The newest activities, newest first.
     pub(crate) activities: Vec<Activity>,
     /// Whether these are all of the last hour.

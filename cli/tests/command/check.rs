@@ -57,7 +57,7 @@ async fn deployment_in_which_all_fits_has_no_finding() {
     assert_eq!(checked["file"], Value::Null);
     assert_eq!(checked["profiles"], json!(["upf"]));
     // No call tells EC2's rates: what is assumed is said.
-    let says = "No call tells the account's. By requestRates, upf assumes 100 and 5/s creates";
+    let says = "No call tells the account's. By requestRates, 100 and 5/s creates";
     assert!(unwrapped(&text).contains(says), "{text}");
     let rates = &checked["assumedRates"][0]["requestRates"];
     assert_eq!(

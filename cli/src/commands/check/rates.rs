@@ -19,7 +19,7 @@ pub(super) struct AssumedRates {
     request_rates: RequestRates,
 }
 
-/// What the profiles assume. One without slots makes none of these calls.
+/// What the profiles assume. One without slots makes no call for interfaces.
 pub(super) fn assumed(profiles: &[ProfileInput]) -> Vec<AssumedRates> {
     let mut found: Vec<AssumedRates> = Vec::new();
     let profiles = profiles.iter().map(|input| &input.profile);
@@ -43,11 +43,12 @@ pub(super) fn words(rates: &[AssumedRates]) -> Option<String> {
         let rates = &it.request_rates;
         let bucket = |it: &TokenBucket| format!("{} and {}/s", it.capacity, it.refill_per_second);
         format!(
-            "{} assumes {} creates, {} attaches, {} changes of attributes",
-            list(&it.profiles, LISTED),
+            "{} creates, {} attaches, {} changes of attributes and {} tags are assumed for {}",
             bucket(&rates.create_network_interface),
             bucket(&rates.attach_network_interface),
             bucket(&rates.modify_network_interface_attribute),
+            bucket(&rates.create_tags),
+            list(&it.profiles, LISTED),
         )
     });
     let each: Vec<String> = each.collect();
@@ -89,9 +90,9 @@ mod tests {
         let found = words(&assumed(&profiles)).unwrap();
         assert_eq!(
             found,
-            "No call tells the account's. By requestRates, a, c assumes 100 and 5/s creates, 50 and 5/s attaches, 100 and 5/s \
-             changes of attributes; b assumes 200 and 20/s creates, 50 and 5/s attaches, 100 and 5/s changes of attributes. \
-             `hookline timeline GROUP` shows the calls beside them, and `hookline status` those that were throttled."
+            "No call tells the account's. By requestRates, 100 and 5/s creates, 50 and 5/s attaches, 100 and 5/s changes of \
+             attributes and 100 and 10/s tags are assumed for a, c; 200 and 20/s creates, 50 and 5/s attaches, 100 and 5/s \
+             changes of attributes and 100 and 10/s tags are assumed for b. `hookline timeline GROUP` shows the calls beside them, and `hookline status` those that were throttled."
         );
         assert_eq!(words(&assumed(&profiles[3..])), None);
     }

@@ -6,7 +6,7 @@ use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::Profile;
 use hookline_user_data::expression::{self, Mistake, Pods, Variables};
 
-use crate::judge::words::list;
+use crate::judge::words::{count, list};
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
 use crate::observed::group::Group;
@@ -75,16 +75,18 @@ impl Launched<'_> {
 
     /// The limits of the instance types that are launched with this user data, each once.
     fn types(&self) -> Vec<&InstanceTypeLimits> {
-        let launches = self.account.launches_of(self.group).into_iter();
-        let names: BTreeSet<String> = launches
-            .filter(|(_, template)| {
-                template.is_some_and(|it| std::ptr::eq(&raw const it.user_data, self.user_data))
-            })
-            .map(|(name, _)| name)
-            .collect();
+        let launches = self.account.launches_of(self.group);
+        let of_this = launches.iter().filter(|(_, template)| {
+            template.is_some_and(|it| std::ptr::eq(&raw const it.user_data, self.user_data))
+        });
+        let mut names: BTreeSet<&String> = of_this.map(|(name, _)| name).collect();
+        if names.is_empty() {
+            // Auto Scaling chooses the types by attributes: any of them may come.
+            names = launches.iter().map(|(name, _)| name).collect();
+        }
         names
             .iter()
-            .filter_map(|name| self.account.limits.get(name)?.as_ref())
+            .filter_map(|name| self.account.limits.get(*name)?.as_ref())
             // One that is too small has no nodes.
             .filter(|limits| limits.check(self.profile).is_ok())
             .collect()
@@ -149,7 +151,10 @@ fn refused(expression: &str, from: &str, types: &[&InstanceTypeLimits]) -> Optio
     let more = refused.len().saturating_sub(LISTED);
     let finding = match more {
         0 => finding,
-        more => finding.shown_by(format!("The same holds for {more} more instance types.")),
+        more => finding.shown_by(format!(
+            "Nor does it on {}.",
+            count(more, "instance type more", "instance types more")
+        )),
     };
     Some(
         finding
@@ -217,7 +222,7 @@ fn too_large(
             let others = others.iter();
             let each = others.map(|it| format!("{} ({} of {})", it.name, it.number, it.addresses));
             finding.shown_by(format!(
-                "So it is on other instance types (pods, and addresses for them): {}.",
+                "Other instance types have too few addresses for their pods too: {}.",
                 list(each, LISTED)
             ))
         }

@@ -33,7 +33,7 @@ const THROTTLED: &str = "Hookline.Throttled";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Calls {
     pub(crate) action: &'static str,
-    /// EC2's bucket, by the newest profile; its default for CreateTags.
+    /// EC2's bucket, by the newest profile.
     pub(crate) bucket: TokenBucket,
     /// When each call came, in milliseconds since the epoch, in order. In JSON, how many there
     /// were.

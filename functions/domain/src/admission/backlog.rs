@@ -1,8 +1,8 @@
 //! How long to let the launches under way finish first.
 //!
-//! A timetable does not clear a backlog by itself, as it uses the buckets at their rate: once other
-//! callers have emptied a bucket, every launch after that finds it empty, and repeats its calls
-//! until the scale-out ends. When all goes well, as many launches are being wired as begin in the
+//! A timetable clears a backlog only slowly, as it uses the buckets at nearly their rate: once other
+//! callers have emptied a bucket, the launches after that find it empty for long, and repeat their
+//! calls. When all goes well, as many launches are being wired as begin in the
 //! time that one takes, and at the start those of the burst besides. If there are so many more that
 //! they need what the burst left in the bucket, the bucket is empty. A launch that comes then waits
 //! until there are no more than when all goes well.

@@ -172,7 +172,7 @@ mod tests {
     }
 
     /// Four slots, and the VPC CNI: six attributes of a bucket of 100 that gets 5 a second. A launch
-    /// takes 1.2 s of it, and ten are a burst.
+    /// comes every 1.225 s, and ten are a burst.
     fn with_cni() -> Profile {
         let mut profile = four_slots();
         profile.request_rates.vpc_cni_interfaces = 1;
@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(of(&with_cni(), 500, function), (needed, needed + 6));
             assert_eq!(of(&with_cni(), 3, function), (3, 3));
         }
-        // Without the VPC CNI, attaches are the narrowest: 0.8 s of a bucket of 50, and seven are a
+        // Without the VPC CNI, attaches are the narrowest: one launch in 0.817 s, of a bucket of 50, and seven are a
         // burst.
         let attaches = of(&four_slots(), 500, "attach-interfaces");
         assert_eq!(attaches, (7 + 15, 7 + 15 + 5));

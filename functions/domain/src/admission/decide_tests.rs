@@ -41,7 +41,7 @@ fn launch_with_nobody_ahead_goes() {
 #[test]
 fn launch_behind_fifty_waits_for_its_turn() {
     let queue = queue(launches(50, NOW, false));
-    // 44 launches beyond the burst of seven, at 0.8 s each, from five seconds on.
+    // 44 launches beyond the burst of seven, at 0.817 s each, from five seconds on.
     let decision = decide(&four_slots(), &queue, &first(), &Heartbeat::NotOurs, NOW);
     assert_eq!(wait(decision), (41, WaitReason::Turn));
 }

@@ -29,9 +29,7 @@ async fn launch_that_a_roll_back_overtakes_is_abandoned_and_replaced_and_no_othe
     let updated = Updated::set("roll_back").await?;
     let (stage, ministack) = (&updated.stage, &updated.ministack);
     let first = updated.configuration();
-    // The next release with one more field, and the same profiles and hooks.
-    let mut second = first.clone();
-    second["profiles"][0]["volumeTags"] = json!({"app": STAYS});
+    let second = updated.with_new_field();
     let app = updated.app(&first, 0)?;
     app.bootstrap(ministack).await?;
     app.deploy(ministack).await?;

@@ -240,11 +240,17 @@ impl Updated {
         })
     }
 
-    /// The same with a new field in one profile, and without the two others.
-    pub(crate) fn next_configuration(&self) -> Value {
+    /// The same with a new field in one profile.
+    pub(crate) fn with_new_field(&self) -> Value {
         let mut next = self.configuration();
+        next["profiles"][0]["volumeTags"] = json!({"app": STAYS});
+        next
+    }
+
+    /// The same without the two other profiles.
+    fn next_configuration(&self) -> Value {
+        let mut next = self.with_new_field();
         let mut profiles = next["profiles"].take();
-        profiles[0]["volumeTags"] = json!({"app": STAYS});
         next["profiles"] = json!([profiles[0].take()]);
         next["retiredProfiles"] = json!([profiles[1].take(), profiles[2].take()]);
         next["hooks"] = json!([next["hooks"][0].take()]);

@@ -75,7 +75,8 @@ fn policy_of(line: &str) -> Option<&'static str> {
         "release" | "reconcile" => Some("repair"),
         "replay" if words.any(|word| word == "--replace") => Some("repair"),
         "replay" | "adopt" | "pause" | "resume" => Some("operate"),
-        _ => None,
+        "check" => None,
+        other => panic!("which policy does `hookline {other}` need?"),
     }
 }
 

@@ -445,7 +445,7 @@ fn number_of_pods_is_told_for_each_instance_type_that_it_does_not_fit() {
         &finding,
         &[
             "is 5000 on c5.xlarge",
-            "other instance types (pods, and addresses for them): m5.4xlarge (5000 of 2786)",
+            "Other instance types have too few addresses for their pods too: m5.4xlarge (5000 of 2786)",
         ],
     );
     assert!(!words(&finding).contains("c5.large "), "{finding:#?}");
