@@ -163,7 +163,10 @@ fn launches_of_a_group_that_no_profile_covers_are_told_if_nobody_answers_their_h
             .problem
             .contains("No profile of the deployment covers the group upf-v2")
     );
-    assert_eq!(found[0].evidence, ["1 launch waits now, at this hook or at another."]);
+    assert_eq!(
+        found[0].evidence,
+        ["1 launch waits now, at this hook or at another."]
+    );
     // Somebody else's hook, also if a profile observes it, and another deployment's group.
     assert_eq!(of(&at("of-a-team")), []);
     let mut observed = at("hookline-launch");

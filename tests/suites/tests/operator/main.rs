@@ -23,7 +23,7 @@ mod timeline;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use hookline_local::Settings;
 use hookline_local::iam::credentials_of;
 use hookline_testkit::deployment::{self, Tools};
@@ -65,19 +65,19 @@ async fn stage_with(size: &Size) -> Result<Stage> {
 
 /// The policy for people that a command needs (docs/iam.md, "Policies for people"); `None` for what
 /// takes more rights than these policies give: `check`, and the AWS CLI.
-fn policy_of(line: &str) -> Option<&'static str> {
+fn policy_of(line: &str) -> Result<Option<&'static str>> {
     let mut words = line.split_whitespace();
     if words.next() != Some("hookline") {
-        return None;
+        return Ok(None);
     }
-    match words.next()? {
+    Ok(match words.next().context("no command")? {
         "status" | "explain" | "timeline" | "plan" => Some("look"),
         "release" | "reconcile" => Some("repair"),
         "replay" if words.any(|word| word == "--replace") => Some("repair"),
         "replay" | "adopt" | "pause" | "resume" => Some("operate"),
         "check" => None,
-        other => panic!("which policy does `hookline {other}` need?"),
-    }
+        other => bail!("which policy does `hookline {other}` need?"),
+    })
 }
 
 /// Runs a program with the operator's environment, and the rights that the command line needs.
@@ -121,7 +121,7 @@ async fn operate_to_end(
         .env("AWS_DEFAULT_REGION", "us-west-2")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test");
-    if let Some(policy) = policy_of(line) {
+    if let Some(policy) = policy_of(line)? {
         let role = roles::of_person(policy).with_context(|| format!("no policy {policy}"))?;
         let credentials = credentials_of(&role);
         program
