@@ -198,6 +198,7 @@ holders AS (
   -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
   -- service may be a pod's own, as on Fargate: it has an address only if no pod and no node has it as its own in these hours. So has a node an address
   -- of its further interfaces. What is listed with an address while a service has it is in an overlay network: no packet in the VPC has its address.
+  -- If an address has been at two interfaces, the one at an instance may be older than the address there. So it has the address from the first listing on.
   SELECT
     h.cluster,
     min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip)
@@ -208,7 +209,8 @@ holders AS (
       WHEN h.is_service OR h.is_attached THEN bool_and(h.is_service OR h.is_attached) OVER (PARTITION BY h.ip)
       ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
     END AS counts,
-    h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
+    h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, CASE WHEN h.is_reassigned THEN h.first_s ELSE h.begin_s END AS begin_s,
+    CASE WHEN h.is_reassigned THEN h.first_s + 30 ELSE h.sure_s END AS sure_s, h.end_s,
     -- greatest and least mean different things in the two engines if a value is null.
     CASE WHEN o.end_s <= h.listed_s AND o.end_s > coalesce(h.held_s, 0) THEN o.end_s
       WHEN o.end_s > h.listed_s THEN h.listed_s
@@ -216,7 +218,9 @@ holders AS (
   FROM (
     SELECT
       *, min(CASE WHEN is_recognised THEN begin_s END) OVER (PARTITION BY ip) AS service_from_s,
-      max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
+      max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s,
+      is_service AND is_movable AND min(CASE WHEN is_service OR is_attached THEN split_part(uid, chr(31), 1) END) OVER (PARTITION BY ip)
+        <> max(CASE WHEN is_service OR is_attached THEN split_part(uid, chr(31), 1) END) OVER (PARTITION BY ip) AS is_reassigned
     FROM (
       SELECT
         is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, bool_or(is_movable) AS is_movable, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
@@ -224,7 +228,7 @@ holders AS (
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
         coalesce(min(network_s), min(start_s)) AS begin_s,
-        coalesce(min(network_s), CASE WHEN bool_or(is_movable) THEN min(start_s) + 30 ELSE min(first_s) END) AS sure_s, max(end_s) AS end_s,
+        coalesce(min(network_s), CASE WHEN bool_or(is_movable) THEN min(start_s) + 30 ELSE min(first_s) END) AS sure_s, max(end_s) AS end_s, min(first_s) AS first_s,
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
