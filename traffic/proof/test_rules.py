@@ -415,6 +415,9 @@ class Rules(unittest.TestCase):
         for number, (address, name) in enumerate((
             ("10.9.0.1", None), ("172.15.0.1", public), ("172.16.0.1", None), ("172.31.0.1", None), ("172.32.0.1", public), ("192.168.0.1", None), ("192.167.0.1", public),
             ("100.63.0.1", public), ("100.64.0.1", None), ("100.127.0.1", None), ("100.128.0.1", public), ("169.254.0.1", None), ("8.8.8.8", public),
+            # 198.18.0.0/15 is for private use; EKS's best practices name 198.19.0.0/16 for pods. From 224 on are multicast and what nobody has.
+            ("198.17.0.1", public), ("198.18.0.1", None), ("198.19.255.1", None), ("198.20.0.1", public),
+            ("22.0.0.1", public), ("23.0.0.1", public), ("223.0.0.1", public), ("224.0.0.251", None), ("239.1.1.1", None), ("255.255.255.255", None),
             # Addresses of IPv6 in the VPC are public too.
             ("2600:1f16:abc:de00::1", None),
         )):

@@ -96,6 +96,18 @@ class Rules(unittest.TestCase):
             row.update(log_status="SKIPDATA")
         self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 11_000, ("ingress", "shop-db", B[1], "pod", A[1]): 770})
 
+    def test_skipped_records_of_an_unknown_pod_count_by_those_of_the_service(self):
+        for address in ("10.0.9.9", "172.20.9.9", "192.168.9.9", "100.64.9.9", "198.18.9.9", "198.19.9.9"):
+            with self.subTest(address=address):
+                self.setUp()
+                scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+                unlisted = scene.pod(scene.a, start=TEN + 1300, end=TEN + 2200, addresses=[address])
+                for minute in (25, 30):
+                    scene.log.flow(unlisted, database, TEN + 60 * minute, 1000)
+                for row in (row for rows in scene.traffic.records.values() for row in rows if row["instance_id"] == scene.a.instance and row["start"] >= TEN + 1800):
+                    row.update(log_status="SKIPDATA")
+                self.assertEqual(scene.found(), {("egress", "(unknown)", A[1], "shop-db", B[1]): 2000})
+
     def test_the_records_of_a_service_count_with_ipv6_addresses_too(self):
         scene = self.scene
         pod, database = scene.pod(scene.a, addresses=["2600:1f16:abc:de00::7"]), scene.service("RDS", "shop-db", B, address="2600:1f16:abc:de01::9")

@@ -401,8 +401,10 @@ made AS (
   FROM (
     SELECT
       *,
-      pkt_srcaddr LIKE '10.%' OR pkt_srcaddr LIKE '172.%' OR pkt_srcaddr LIKE '192.168.%' OR pkt_srcaddr LIKE '100.%' AS src_may_be_private,
-      pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '172.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '100.%' AS dst_may_be_private
+      pkt_srcaddr LIKE '10.%' OR pkt_srcaddr LIKE '172.%' OR pkt_srcaddr LIKE '192.168.%' OR pkt_srcaddr LIKE '100.%'
+        OR pkt_srcaddr LIKE '198.18.%' OR pkt_srcaddr LIKE '198.19.%' AS src_may_be_private,
+      pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '172.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '100.%'
+        OR pkt_dstaddr LIKE '198.18.%' OR pkt_dstaddr LIKE '198.19.%' AS dst_may_be_private
     FROM placed
   ) AS p
 ),
@@ -494,15 +496,16 @@ flow_names AS (
   WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
 joined AS (
-  -- `dst_is_public`: an IPv4 address that is not of a private network. Of IPv6, the VPC's own addresses are public too.
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
   -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
   -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
+    -- An IPv4 address that is not of a private network, and not multicast. Of IPv6, the VPC's own addresses are public too.
     CASE
-      WHEN strpos(pkt_dstaddr, ':') > 0 OR pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '169.254.%' THEN false
+      WHEN strpos(pkt_dstaddr, ':') > 0 OR pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '169.254.%'
+        OR pkt_dstaddr LIKE '198.18.%' OR pkt_dstaddr LIKE '198.19.%' OR pkt_dstaddr LIKE '___.%' AND substr(pkt_dstaddr, 1, 3) BETWEEN '224' AND '255' THEN false
       WHEN pkt_dstaddr LIKE '172.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 16 AND 31
       WHEN pkt_dstaddr LIKE '100.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 64 AND 127
       ELSE true
