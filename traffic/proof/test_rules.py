@@ -259,6 +259,22 @@ class Rules(unittest.TestCase):
             },
         )
 
+    def test_of_two_instances_that_nothing_describes_none_has_the_others_bytes(self):
+        # One after the other has the address.
+        scene = self.scene
+        server, first = scene.pod(scene.a, "server"), scene.builder.node(B, start=TEN + 1300, end=TEN + 1700)
+        second = scene.builder.node(B, start=TEN + 1750, end=TEN + 2200, address=first.address)
+        for node, at, size in ((first, TEN + 1500, 1000), (second, TEN + 2000, 20)):
+            scene.recorder.flow(server, node, at, size)
+            scene.recorder.flow(node, server, at, size)
+        self.assertEqual(
+            scene.found(),
+            {
+                ("egress", "server", A[1], "(unknown)", B[1]): 1020,
+                ("ingress", first.instance, B[1], "server", A[1]): 1000, ("ingress", second.instance, B[1], "server", A[1]): 20,
+            },
+        )
+
     def test_two_instances_that_nothing_describes_are_not_the_clusters(self):
         scene = self.scene
         one, two = (scene.builder.node(zone, start=TEN + 1300, end=TEN + 2200) for zone in (A, B))

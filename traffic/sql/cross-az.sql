@@ -133,13 +133,15 @@ instances AS (
   GROUP BY i.instance_id
 ),
 interfaces AS (
-  -- Those of the clusters' instances, and those of services. If an interface has moved to another instance, its address tells in whose time a record is.
+  -- Those of the clusters' instances, and those of services. If an interface has moved to another instance, its address tells in whose time a record is;
+  -- and if it was at two instances of no cluster, none of them is the service.
   SELECT
     f.interface_id,
     CASE WHEN min(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
         = max(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
       THEN max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) END AS instance_id,
-    CASE WHEN NOT bool_or(i.kind = 'instance') THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
+    CASE WHEN NOT bool_or(i.kind = 'instance') AND min(i.group_kind || chr(31) || i.group_name) = max(i.group_kind || chr(31) || i.group_name)
+      THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
   FROM lines AS i
   CROSS JOIN UNNEST(i.interface_ids) AS f (interface_id)
   WHERE i.kind IN ('instance', 'interface')
@@ -499,7 +501,8 @@ joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
   -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
-  -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
+  -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known. If those of
+  -- two instances of no cluster do, such as NAT instances of which one takes over, it is an instance, and not known which.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
     -- An IPv4 address that is not of a private network, and not multicast. Of IPv6, the VPC's own addresses are public too.
@@ -514,24 +517,30 @@ joined AS (
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
         CASE WHEN split_part(min(src_own_who) OVER flow, chr(31), 1) = split_part(max(src_own_who) OVER flow, chr(31), 1)
+            AND (split_part(max(src_own_who) OVER flow, chr(31), 1) <> '' OR min(src_own_who) OVER flow = max(src_own_who) OVER flow)
           THEN max(src_own_who) OVER flow
+          WHEN split_part(max(src_own_who) OVER flow, chr(31), 1) = '' THEN chr(31) || chr(31) || 'Instance' || chr(31) || '(unknown)'
           WHEN max(src_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         src_who,
         CASE WHEN min(src_own_cluster) OVER whole_pair = max(src_own_cluster) OVER whole_pair THEN max(src_own_cluster) OVER whole_pair
           WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)',
         CASE WHEN is_of_other_end THEN either_who END) END AS src_who,
     CASE WHEN at_source THEN own_az
-      ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
+      ELSE coalesce(CASE WHEN min(CASE WHEN at_source THEN own_az END) OVER flow = max(CASE WHEN at_source THEN own_az END) OVER flow
+          THEN max(CASE WHEN at_source THEN own_az END) OVER flow END, src_az,
         max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az END) END AS src_az,
     CASE WHEN at_source THEN own_az_id
-      ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
+      ELSE coalesce(CASE WHEN min(CASE WHEN at_source THEN own_az_id END) OVER flow = max(CASE WHEN at_source THEN own_az_id END) OVER flow
+          THEN max(CASE WHEN at_source THEN own_az_id END) OVER flow END, src_az_id,
         max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az_id END) END AS src_az_id,
     CASE WHEN at_source
       THEN coalesce(
         CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
+            AND (split_part(max(dst_own_who) OVER flow, chr(31), 1) <> '' OR min(dst_own_who) OVER flow = max(dst_own_who) OVER flow)
           THEN max(dst_own_who) OVER flow
+          WHEN split_part(max(dst_own_who) OVER flow, chr(31), 1) = '' THEN chr(31) || chr(31) || 'Instance' || chr(31) || '(unknown)'
           WHEN max(dst_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         dst_who,
         CASE WHEN min(dst_own_cluster) OVER whole_pair = max(dst_own_cluster) OVER whole_pair THEN max(dst_own_cluster) OVER whole_pair
@@ -539,12 +548,14 @@ joined AS (
         CASE WHEN is_of_other_end THEN either_who END)
       ELSE own_who END AS dst_who,
     CASE WHEN at_source
-      THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
+      THEN coalesce(CASE WHEN min(CASE WHEN NOT at_source THEN own_az END) OVER flow = max(CASE WHEN NOT at_source THEN own_az END) OVER flow
+          THEN max(CASE WHEN NOT at_source THEN own_az END) OVER flow END, dst_az,
         max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az END)
       ELSE own_az END AS dst_az,
     CASE WHEN at_source
-      THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
+      THEN coalesce(CASE WHEN min(CASE WHEN NOT at_source THEN own_az_id END) OVER flow = max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow
+          THEN max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow END, dst_az_id,
         max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az_id END)
       ELSE own_az_id END AS dst_az_id,
