@@ -41,8 +41,8 @@ selections AS (
     SELECT *, rank() OVER (PARTITION BY cluster ORDER BY observed_at DESC) AS age_rank
     FROM pods
     WHERE kind = 'service' AND ':cluster' IN ('(all)', cluster)
-      AND dt BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(:to AS varchar), 1, 10)
-      AND dt || ' ' || hour BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(:to AS varchar), 1, 13)
+      AND dt BETWEEN substr(CAST(date_trunc('hour', :to) - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(date_trunc('hour', :to) AS varchar), 1, 10)
+      AND dt || ' ' || hour BETWEEN substr(CAST(date_trunc('hour', :to) - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(date_trunc('hour', :to) AS varchar), 1, 13)
   ) AS l
   CROSS JOIN UNNEST(coalesce(l.selected_groups || l.selected_controllers, l.selected_groups)) AS g (selected)
   CROSS JOIN UNNEST(l.ports) AS p (port)
