@@ -100,7 +100,7 @@ ip_lines AS (
   -- groups of four digits.
   SELECT
     cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase, group_kind, group_name, interface_id, start_s, network_s,
-    end_s, first_s, last_s,
+    end_s, first_s, last_s, kind = 'attached' OR kind = 'interface' AND group_kind = 'Instance' AS is_movable,
     CASE WHEN ip_groups IS NULL THEN ip
       ELSE lpad(split_part(ip_groups, ':', 1), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 2), 4, '0') || ':'
       || lpad(split_part(ip_groups, ':', 3), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 4), 4, '0') || ':'
@@ -154,9 +154,9 @@ addresses AS (
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
     p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised,
-    p.kind = 'attached' AS is_attached, p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance' AS is_movable, p.ip,
+    p.kind = 'attached' AS is_attached, p.is_movable, p.ip,
     -- An interface that moves from instance to instance is another holder at each.
-    p.uid || CASE WHEN p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance'
+    p.uid || CASE WHEN p.is_movable
       THEN chr(31) || coalesce(p.instance_id, p.group_name) || CASE WHEN p.start_s < p.first_s THEN chr(31) || CAST(p.start_s AS varchar) ELSE '' END ELSE '' END AS uid,
     p.cluster,
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Node' AND NOT c.is_node THEN p.cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
