@@ -9,7 +9,8 @@
 -- row is the receiver's.
 -- `label` is the group, if it is a label of the pods, such as the team's (`groupLabels`). `workloads` are the controllers of its pods then, as far as
 -- Services that select them show. `services` are those with this port as targetPort; `other_services` select the workload as well, with a
--- targetPort by a name, which only the pod knows, or by another number. Each byte is in one row, so rows add up.
+-- targetPort by a name, which only the pod knows, or by another number. Each byte is in one row, so rows add up if there are fewer than 500. What is outside has two rows for
+-- a port: replies have no path in the records, and are from `(outside)`.
 WITH
 flows AS (
   SELECT
