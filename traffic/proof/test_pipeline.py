@@ -221,7 +221,7 @@ class Pipeline(unittest.TestCase):
     def told(self):
         """What a nightly run says of the windows that it could not do."""
         return (
-            "The next nightly run does these windows again, with their metrics; if one of them ends two days or more before "
+            "The next nightly run does each of these windows again, with its metrics, if anything of it is missing; if one of them ends two days or more before "
             f"{self.before(12)}, run it yourself, with its end as until and without settle"
         )
 
@@ -278,7 +278,7 @@ class Pipeline(unittest.TestCase):
         self.assertEqual([entered[name] for name in ("AskToStore", "PutMetrics", "AskToStoreInputs", "TakeUpkeep")], [2, 1, 1, 4])
 
     def test_what_the_hours_are_made_from_that_was_stored_unseen_costs_no_metrics(self):
-        # No later run would do such a window again.
+        # No later run does such a window again: nothing of it is missing.
         with self.refusals.unseen(f"FROM (VALUES (TIMESTAMP '{self.before(8)}'") as looks:
             ended, last, entered = self.settled("inputs-unseen")
         self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
