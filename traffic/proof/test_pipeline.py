@@ -268,6 +268,15 @@ class Pipeline(unittest.TestCase):
         # What the hours are made from is not stored, so the next nightly run does them again: test_stored.py shows it.
         self.assertEqual([entered[name] for name in ("NoteTraffic", "AskToStoreInputs", "PutMetrics", "TakeUpkeep")], [2, 0, 1, 4])
 
+    def test_metrics_of_a_window_with_wrong_values_do_not_keep_the_others_from_theirs(self):
+        # moto writes the service's name in small letters, so it tries again here what Step Functions does not.
+        with self.refusals.refused("PutMetricData", error="InvalidParameterValue"):
+            ended, last, entered = self.settled("wrong-values")
+        self.assertEqual((ended["status"], ended["error"], last), ("FAILED", "Hookline.CallsRefused", "CallsRefused"))
+        for hour in (9, 12):
+            self.assertRegex(ended["cause"], rf"A call for its metrics of the three hours before {self.before(hour)} was refused: .*InvalidParameterValueException")
+        self.assertEqual((entered["PutMetrics"], entered["LeaveMetrics"]), (2, 0))
+
     def test_traffic_that_was_stored_unseen_is_told_and_left_for_the_next_nightly_run(self):
         with self.refusals.unseen(f"'{self.before(9)}' AS window_end") as looks:
             ended, last, entered = self.settled("traffic-unseen", sql="SELECT '{}' AS window_end")
