@@ -45,7 +45,7 @@ class Log(Recorder):
     def through(self, service, source, destination, at, size):
         """`size` bytes between an end of the cluster and a host outside, through a service in the VPC.
 
-        A NAT gateway has its own address towards the host (VPC User Guide, "Flow log record examples", traffic through a NAT gateway). A
+        A NAT gateway has its own address towards the host (VPC User Guide, "Flow log record examples", traffic through a NAT gateway); so has a NAT instance. A
         Network Load Balancer that preserves the client's address hands the client's packets on.
         """
         outwards = isinstance(destination, Outside)
@@ -57,14 +57,14 @@ class Log(Recorder):
             self._record_of("egress" if outwards else "ingress", ends, seen, size)
             self._count(source if outwards else service, service if outwards else destination, seen, size)
         inner = [text for _, text in ends]
-        nat = service.kind == "NatGateway"
+        nat = service.kind in ("NatGateway", "Instance")
         outer = [address if nat and outwards else inner[0], address if nat and not outwards else inner[1]]
         near, far = (("ingress", inner), ("egress", outer)) if outwards else (("egress", inner), ("ingress", outer))
         for direction, packet in (near, far):
             # The interface's own address is at its end of each leg.
             srcaddr, dstaddr = (packet[0], address) if direction == "ingress" else (address, packet[1])
             path = None if direction == "ingress" else 8 if outwards else 1
-            self._write(direction, seen, size, "-", service.interface, service.zone[1], srcaddr, dstaddr, *packet, path)
+            self._write(direction, seen, size, service.instance or "-", service.interface, service.zone[1], srcaddr, dstaddr, *packet, path)
 
     def _bill(self, source, destination, at, size):
         """What AWS bills, whether a flow log has it or not: a line at each end that pays (services.PAID)."""

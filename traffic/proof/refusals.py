@@ -18,10 +18,10 @@ class Refusals:
         self._refused, self._unseen = [], []
 
     @contextmanager
-    def refused(self, action, containing=""):
-        """Refuses the calls of an action whose request has a text, as AWS refuses a caller without the permission. Yields the list of their requests."""
+    def refused(self, action, containing="", error="AccessDeniedException"):
+        """Refuses the calls of an action whose request has a text, as AWS refuses a caller without the permission, or with another error. Yields the list of their requests."""
         calls = []
-        rule = (action, containing.encode(), calls)
+        rule = (action, containing.encode(), calls, error)
         self._refused.append(rule)
         try:
             yield calls
@@ -43,15 +43,15 @@ class Refusals:
         """Takes notice of a call that was handed on, and of its answer."""
         for containing, looks in list(self._unseen):
             if _action(target) == "StartQueryExecution" and containing in body:
-                self._refused.append(("GetQueryExecution", json.loads(answer)["QueryExecutionId"].encode(), looks))
+                self._refused.append(("GetQueryExecution", json.loads(answer)["QueryExecutionId"].encode(), looks, "AccessDeniedException"))
 
     def answer(self, target, body):
         """The refusal of a call, or None. `target`: the header X-Amz-Target, by which a service with the protocol JSON knows the action."""
         action = _action(target)
-        for name, containing, calls in list(self._refused):
+        for name, containing, calls, error in list(self._refused):
             if name == action and containing in body:
                 calls.append(body)
-                return {"__type": "AccessDeniedException", "message": f"User: test is not authorized to perform: {action}"}
+                return {"__type": error, "message": f"User: test is not authorized to perform: {action}"}
         return None
 
     @contextmanager

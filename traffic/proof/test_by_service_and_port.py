@@ -110,6 +110,17 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.found(until=UNTIL - timedelta(hours=1)), {("server", "8080", "TCP"): 11})
         self.assertEqual(self.found(cluster="another"), {})
 
+    def test_hours_of_the_past_have_the_services_of_that_time(self):
+        # What docs/cross-az-traffic.md says to replace in the text of the named query.
+        self.scene.cluster.kubernetes_services = [KubernetesService("shop", "server", {"component": "server"}, ((80, "TCP", 8080, None),))]
+        self.flow((40000, 8080), size=5)
+        text = statement.named(QUERY).replace("date_trunc('hour', CAST(current_timestamp AS timestamp))", time(UNTIL))
+        now = "hour >= CAST(current_timestamp AS timestamp)"
+        self.assertEqual(text.count(now), 1)
+        with answers.opened(self.scene) as (connection, _):
+            (row,) = answers.rows(connection.execute(text.replace(now, f"hour >= {time(UNTIL)}")))
+        self.assertEqual((row["label"], row["services"], row["bytes"]), ("server", ["shop/server"], 5))
+
 
 class OfAWorld(unittest.TestCase):
     def test_each_byte_is_in_the_row_of_its_server_and_port(self):

@@ -259,6 +259,22 @@ class Rules(unittest.TestCase):
             },
         )
 
+    def test_of_two_instances_that_nothing_describes_none_has_the_others_bytes(self):
+        # One after the other has the address.
+        scene = self.scene
+        server, first = scene.pod(scene.a, "server"), scene.builder.node(B, start=TEN + 1300, end=TEN + 1700)
+        second = scene.builder.node(B, start=TEN + 1750, end=TEN + 2200, address=first.address)
+        for node, at, size in ((first, TEN + 1500, 1000), (second, TEN + 2000, 20)):
+            scene.recorder.flow(server, node, at, size)
+            scene.recorder.flow(node, server, at, size)
+        self.assertEqual(
+            scene.found(),
+            {
+                ("egress", "server", A[1], "(unknown)", B[1]): 1020,
+                ("ingress", first.instance, B[1], "server", A[1]): 1000, ("ingress", second.instance, B[1], "server", A[1]): 20,
+            },
+        )
+
     def test_two_instances_that_nothing_describes_are_not_the_clusters(self):
         scene = self.scene
         one, two = (scene.builder.node(zone, start=TEN + 1300, end=TEN + 2200) for zone in (A, B))
@@ -415,6 +431,9 @@ class Rules(unittest.TestCase):
         for number, (address, name) in enumerate((
             ("10.9.0.1", None), ("172.15.0.1", public), ("172.16.0.1", None), ("172.31.0.1", None), ("172.32.0.1", public), ("192.168.0.1", None), ("192.167.0.1", public),
             ("100.63.0.1", public), ("100.64.0.1", None), ("100.127.0.1", None), ("100.128.0.1", public), ("169.254.0.1", None), ("8.8.8.8", public),
+            # 198.18.0.0/15 is for private use; EKS's best practices name 198.19.0.0/16 for pods. From 224 on are multicast and what nobody has.
+            ("198.17.0.1", public), ("198.18.0.1", None), ("198.19.255.1", None), ("198.20.0.1", public),
+            ("22.0.0.1", public), ("23.0.0.1", public), ("223.0.0.1", public), ("224.0.0.251", None), ("239.1.1.1", None), ("255.255.255.255", None),
             # Addresses of IPv6 in the VPC are public too.
             ("2600:1f16:abc:de00::1", None),
         )):

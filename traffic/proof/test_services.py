@@ -81,6 +81,37 @@ class Rules(unittest.TestCase):
             scene.log.through(scene.service("NatGateway", "nat-0a", zone), self.pod, self.host, TEN, 1000)
         self.assertEqual(scene.found(), {("egress", "pod", A[1], "nat-0a", ""): 2000})
 
+    def test_a_pair_that_goes_through_two_nat_instances_has_the_name_of_neither(self):
+        # The second one takes over. A zone is known if both are in it.
+        for other, zone in ((B, B[1]), (C, "")):
+            with self.subTest(zone=zone):
+                self.setUp()
+                scene = self.scene
+                nats = [scene.service("Instance", name, at, instance=name) for name, at in (("i-1", B), ("i-2", other))]
+                for nat, at, size in zip(nats, (TEN, TEN + 1800), (1000, 20)):
+                    scene.log.through(nat, self.pod, self.host, at, size)
+                    scene.log.through(nat, self.host, self.pod, at, 7 * size)
+                # What a NAT instance logs of what it sends has its own name. As many bytes more have reached the pod.
+                scene.log._record_of("ingress", [(self.host, self.host.address), (self.pod, self.pod.addresses[0])], TEN + 2400, 7140)
+                self.assertEqual(
+                    scene.found(),
+                    {
+                        ("egress", "pod", A[1], "(unknown)", zone): 1020, ("ingress", "i-1", B[1], "pod", A[1]): 7000,
+                        ("ingress", "i-2", other[1], "pod", A[1]): 140, ("ingress", "(unknown)", zone, "pod", A[1]): 7140,
+                    },
+                )
+                self.assertEqual({kind for row in scene.rows() for kind in (row["src_group_kind"], row["dst_group_kind"])}, {"Label", "Instance"})
+
+    def test_a_pair_that_goes_through_two_instances_of_which_only_the_interface_tells_has_the_name_of_neither(self):
+        # A NAT instance takes over the interface of another one, and the format of the flow log lacks instance-id.
+        scene = self.scene
+        first = scene.service("Instance", "i-1", B, end=TEN + 1500)
+        second = Service("Instance", "i-2", first.interface, first.address, B, TEN + 1560)
+        scene.services.append(second)
+        for nat, at, size in ((first, TEN, 1000), (second, TEN + 3000, 20)):
+            scene.log.through(nat, self.pod, self.host, at, size)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "(public address, through the VPC)", ""): 1020})
+
     def test_an_unknown_pod_behind_a_nat_gateway_keeps_its_dollars(self):
         scene, nat = self.scene, self.scene.service("NatGateway", "nat-0a", B)
         unlisted = scene.pod(scene.a, start=TEN + 1300, end=TEN + 2200)
@@ -95,6 +126,18 @@ class Rules(unittest.TestCase):
         for row in (row for rows in scene.traffic.records.values() for row in rows if row["instance_id"] == scene.a.instance and row["start"] > TEN + 1000):
             row.update(log_status="SKIPDATA")
         self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 11_000, ("ingress", "shop-db", B[1], "pod", A[1]): 770})
+
+    def test_skipped_records_of_an_unknown_pod_count_by_those_of_the_service(self):
+        for address in ("10.0.9.9", "172.20.9.9", "192.168.9.9", "100.64.9.9", "198.18.9.9", "198.19.9.9"):
+            with self.subTest(address=address):
+                self.setUp()
+                scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+                unlisted = scene.pod(scene.a, start=TEN + 1300, end=TEN + 2200, addresses=[address])
+                for minute in (25, 30):
+                    scene.log.flow(unlisted, database, TEN + 60 * minute, 1000)
+                for row in (row for rows in scene.traffic.records.values() for row in rows if row["instance_id"] == scene.a.instance and row["start"] >= TEN + 1800):
+                    row.update(log_status="SKIPDATA")
+                self.assertEqual(scene.found(), {("egress", "(unknown)", A[1], "shop-db", B[1]): 2000})
 
     def test_the_records_of_a_service_count_with_ipv6_addresses_too(self):
         scene = self.scene
@@ -223,6 +266,26 @@ WITHOUT = {
     "only one zone in between": (
         "CASE WHEN first_service = last_service THEN nullif", "CASE WHEN true THEN nullif",
         "test_a_pair_that_goes_through_two_interfaces_of_one_service_has_its_name_without_a_zone",
+    ),
+    "only one instance in between": (
+        "(split_part(max(dst_own_who) OVER flow, chr(31), 1) <> '' OR min(dst_own_who) OVER flow = max(dst_own_who) OVER flow)", "true",
+        "test_a_pair_that_goes_through_two_nat_instances_has_the_name_of_neither",
+    ),
+    "only one instance in between of ingress": (
+        "(split_part(max(src_own_who) OVER flow, chr(31), 1) <> '' OR min(src_own_who) OVER flow = max(src_own_who) OVER flow)", "true",
+        "test_a_pair_that_goes_through_two_nat_instances_has_the_name_of_neither",
+    ),
+    "only one zone of instances in between": (
+        "CASE WHEN min(CASE WHEN NOT at_source THEN own_az_id END) OVER flow = max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow", "CASE WHEN true",
+        "test_a_pair_that_goes_through_two_nat_instances_has_the_name_of_neither",
+    ),
+    "only one zone of instances in between of ingress": (
+        "CASE WHEN min(CASE WHEN at_source THEN own_az_id END) OVER flow = max(CASE WHEN at_source THEN own_az_id END) OVER flow", "CASE WHEN true",
+        "test_a_pair_that_goes_through_two_nat_instances_has_the_name_of_neither",
+    ),
+    "only one instance that had the interface": (
+        "CASE WHEN NOT bool_or(i.kind = 'instance') AND min(i.group_kind || chr(31) || i.group_name) = max(i.group_kind || chr(31) || i.group_name)", "CASE WHEN NOT bool_or(i.kind = 'instance')",
+        "test_a_pair_that_goes_through_two_instances_of_which_only_the_interface_tells_has_the_name_of_neither",
     ),
     "services in between of pods that are unknown": (
         "(src_no IS NULL OR dst_no IS NULL)", "(src_no IS NOT NULL OR dst_no IS NOT NULL)",

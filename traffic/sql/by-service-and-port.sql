@@ -9,7 +9,8 @@
 -- row is the receiver's.
 -- `label` is the group, if it is a label of the pods, such as the team's (`groupLabels`). `workloads` are the controllers of its pods then, as far as
 -- Services that select them show. `services` are those with this port as targetPort; `other_services` select the workload as well, with a
--- targetPort by a name, which only the pod knows, or by another number. Each byte is in one row, so rows add up.
+-- targetPort by a name, which only the pod knows, or by another number. Each byte is in one row, so rows add up if there are fewer than 500. What is outside has two rows for
+-- a port: replies have no path in the records, and are from `(outside)`.
 WITH
 flows AS (
   SELECT
@@ -41,8 +42,8 @@ selections AS (
     SELECT *, rank() OVER (PARTITION BY cluster ORDER BY observed_at DESC) AS age_rank
     FROM pods
     WHERE kind = 'service' AND ':cluster' IN ('(all)', cluster)
-      AND dt BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(:to AS varchar), 1, 10)
-      AND dt || ' ' || hour BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(:to AS varchar), 1, 13)
+      AND dt BETWEEN substr(CAST(date_trunc('hour', :to) - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(date_trunc('hour', :to) AS varchar), 1, 10)
+      AND dt || ' ' || hour BETWEEN substr(CAST(date_trunc('hour', :to) - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(date_trunc('hour', :to) AS varchar), 1, 13)
   ) AS l
   CROSS JOIN UNNEST(coalesce(l.selected_groups || l.selected_controllers, l.selected_groups)) AS g (selected)
   CROSS JOIN UNNEST(l.ports) AS p (port)

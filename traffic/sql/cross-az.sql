@@ -100,7 +100,7 @@ ip_lines AS (
   -- groups of four digits.
   SELECT
     cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase, group_kind, group_name, interface_id, start_s, network_s,
-    end_s, first_s, last_s,
+    end_s, first_s, last_s, kind = 'attached' OR kind = 'interface' AND group_kind = 'Instance' AS is_movable,
     CASE WHEN ip_groups IS NULL THEN ip
       ELSE lpad(split_part(ip_groups, ':', 1), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 2), 4, '0') || ':'
       || lpad(split_part(ip_groups, ':', 3), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 4), 4, '0') || ':'
@@ -133,13 +133,15 @@ instances AS (
   GROUP BY i.instance_id
 ),
 interfaces AS (
-  -- Those of the clusters' instances, and those of services. If an interface has moved to another instance, its address tells in whose time a record is.
+  -- Those of the clusters' instances, and those of services. If an interface has moved to another instance, its address tells in whose time a record is;
+  -- and if it was at two instances of no cluster, none of them is the service.
   SELECT
     f.interface_id,
     CASE WHEN min(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
         = max(CASE WHEN i.kind = 'instance' THEN i.instance_id WHEN i.group_kind = 'Instance' THEN i.group_name END)
       THEN max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) END AS instance_id,
-    CASE WHEN NOT bool_or(i.kind = 'instance') THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
+    CASE WHEN NOT bool_or(i.kind = 'instance') AND min(i.group_kind || chr(31) || i.group_name) = max(i.group_kind || chr(31) || i.group_name)
+      THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
   FROM lines AS i
   CROSS JOIN UNNEST(i.interface_ids) AS f (interface_id)
   WHERE i.kind IN ('instance', 'interface')
@@ -152,9 +154,9 @@ addresses AS (
   -- deleted shows when its network was ready, and its end if that is known; not when it was deleted.
   SELECT
     p.kind = 'deleted' AS is_deleted, p.kind = 'interface' AS is_service, p.kind = 'interface' AND p.group_kind NOT IN ('Interface', 'Instance') AS is_recognised,
-    p.kind = 'attached' AS is_attached, p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance' AS is_movable, p.ip,
+    p.kind = 'attached' AS is_attached, p.is_movable, p.ip,
     -- An interface that moves from instance to instance is another holder at each.
-    p.uid || CASE WHEN p.kind = 'attached' OR p.kind = 'interface' AND p.group_kind = 'Instance'
+    p.uid || CASE WHEN p.is_movable
       THEN chr(31) || coalesce(p.instance_id, p.group_name) || CASE WHEN p.start_s < p.first_s THEN chr(31) || CAST(p.start_s AS varchar) ELSE '' END ELSE '' END AS uid,
     p.cluster,
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Node' AND NOT c.is_node THEN p.cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
@@ -198,6 +200,7 @@ holders AS (
   -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface of which EC2 does not tell the
   -- service may be a pod's own, as on Fargate: it has an address only if no pod and no node has it as its own in these hours. So has a node an address
   -- of its further interfaces. What is listed with an address while a service has it is in an overlay network: no packet in the VPC has its address.
+  -- If an address has been at two interfaces, the one at an instance may be older than the address there. So it has the address from the first listing on.
   SELECT
     h.cluster,
     min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip)
@@ -208,7 +211,8 @@ holders AS (
       WHEN h.is_service OR h.is_attached THEN bool_and(h.is_service OR h.is_attached) OVER (PARTITION BY h.ip)
       ELSE coalesce(h.begin_s >= h.service_until_s OR coalesce(h.end_s, h.held_s, h.begin_s) <= h.service_from_s, true)
     END AS counts,
-    h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
+    h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, CASE WHEN h.is_reassigned THEN h.first_s ELSE h.begin_s END AS begin_s,
+    CASE WHEN h.is_reassigned THEN h.first_s + 30 ELSE h.sure_s END AS sure_s, h.end_s,
     -- greatest and least mean different things in the two engines if a value is null.
     CASE WHEN o.end_s <= h.listed_s AND o.end_s > coalesce(h.held_s, 0) THEN o.end_s
       WHEN o.end_s > h.listed_s THEN h.listed_s
@@ -216,7 +220,9 @@ holders AS (
   FROM (
     SELECT
       *, min(CASE WHEN is_recognised THEN begin_s END) OVER (PARTITION BY ip) AS service_from_s,
-      max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s
+      max(CASE WHEN is_recognised THEN held_s END) OVER (PARTITION BY ip) AS service_until_s,
+      is_service AND is_movable AND min(CASE WHEN is_service OR is_attached THEN split_part(uid, chr(31), 1) END) OVER (PARTITION BY ip)
+        <> max(CASE WHEN is_service OR is_attached THEN split_part(uid, chr(31), 1) END) OVER (PARTITION BY ip) AS is_reassigned
     FROM (
       SELECT
         is_service, ip, uid, bool_or(is_recognised) AS is_recognised, bool_or(is_attached) AS is_attached, bool_or(is_movable) AS is_movable, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
@@ -224,7 +230,7 @@ holders AS (
         max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
         max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
         coalesce(min(network_s), min(start_s)) AS begin_s,
-        coalesce(min(network_s), CASE WHEN bool_or(is_movable) THEN min(start_s) + 30 ELSE min(first_s) END) AS sure_s, max(end_s) AS end_s,
+        coalesce(min(network_s), CASE WHEN bool_or(is_movable) THEN min(start_s) + 30 ELSE min(first_s) END) AS sure_s, max(end_s) AS end_s, min(first_s) AS first_s,
         max(held_s) AS held_s, max(listed_s) AS listed_s
       FROM addresses
       GROUP BY is_service, ip, uid
@@ -397,8 +403,10 @@ made AS (
   FROM (
     SELECT
       *,
-      pkt_srcaddr LIKE '10.%' OR pkt_srcaddr LIKE '172.%' OR pkt_srcaddr LIKE '192.168.%' OR pkt_srcaddr LIKE '100.%' AS src_may_be_private,
-      pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '172.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '100.%' AS dst_may_be_private
+      pkt_srcaddr LIKE '10.%' OR pkt_srcaddr LIKE '172.%' OR pkt_srcaddr LIKE '192.168.%' OR pkt_srcaddr LIKE '100.%'
+        OR pkt_srcaddr LIKE '198.18.%' OR pkt_srcaddr LIKE '198.19.%' AS src_may_be_private,
+      pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '172.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '100.%'
+        OR pkt_dstaddr LIKE '198.18.%' OR pkt_dstaddr LIKE '198.19.%' AS dst_may_be_private
     FROM placed
   ) AS p
 ),
@@ -490,15 +498,17 @@ flow_names AS (
   WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
 joined AS (
-  -- `dst_is_public`: an IPv4 address that is not of a private network. Of IPv6, the VPC's own addresses are public too.
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
   -- listings; else, if other records were made there, that it is at one of the nodes; else, if a node made a record at one of the ends, and another
   -- node made this one here, that it is at the first node. This covers all hours that were read, because one of
-  -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
+  -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known. If those of
+  -- two instances of no cluster do, such as NAT instances of which one takes over, it is an instance, and not known which.
   SELECT
     at_source, bytes_3, bytes_2, bytes_1, path_3, path_2, path_1,
+    -- An IPv4 address that is not of a private network, and not multicast. Of IPv6, the VPC's own addresses are public too.
     CASE
-      WHEN strpos(pkt_dstaddr, ':') > 0 OR pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '169.254.%' THEN false
+      WHEN strpos(pkt_dstaddr, ':') > 0 OR pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '169.254.%'
+        OR pkt_dstaddr LIKE '198.18.%' OR pkt_dstaddr LIKE '198.19.%' OR pkt_dstaddr LIKE '___.%' AND substr(pkt_dstaddr, 1, 3) BETWEEN '224' AND '255' THEN false
       WHEN pkt_dstaddr LIKE '172.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 16 AND 31
       WHEN pkt_dstaddr LIKE '100.%' THEN CAST(split_part(pkt_dstaddr, '.', 2) AS integer) NOT BETWEEN 64 AND 127
       ELSE true
@@ -507,24 +517,30 @@ joined AS (
     CASE WHEN at_source THEN own_who
       ELSE coalesce(
         CASE WHEN split_part(min(src_own_who) OVER flow, chr(31), 1) = split_part(max(src_own_who) OVER flow, chr(31), 1)
+            AND (split_part(max(src_own_who) OVER flow, chr(31), 1) <> '' OR min(src_own_who) OVER flow = max(src_own_who) OVER flow)
           THEN max(src_own_who) OVER flow
+          WHEN split_part(max(src_own_who) OVER flow, chr(31), 1) = '' THEN chr(31) || chr(31) || 'Instance' || chr(31) || '(unknown)'
           WHEN max(src_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         src_who,
         CASE WHEN min(src_own_cluster) OVER whole_pair = max(src_own_cluster) OVER whole_pair THEN max(src_own_cluster) OVER whole_pair
           WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)',
         CASE WHEN is_of_other_end THEN either_who END) END AS src_who,
     CASE WHEN at_source THEN own_az
-      ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
+      ELSE coalesce(CASE WHEN min(CASE WHEN at_source THEN own_az END) OVER flow = max(CASE WHEN at_source THEN own_az END) OVER flow
+          THEN max(CASE WHEN at_source THEN own_az END) OVER flow END, src_az,
         max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az END) END AS src_az,
     CASE WHEN at_source THEN own_az_id
-      ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
+      ELSE coalesce(CASE WHEN min(CASE WHEN at_source THEN own_az_id END) OVER flow = max(CASE WHEN at_source THEN own_az_id END) OVER flow
+          THEN max(CASE WHEN at_source THEN own_az_id END) OVER flow END, src_az_id,
         max(CASE WHEN src_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az_id END) END AS src_az_id,
     CASE WHEN at_source
       THEN coalesce(
         CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
+            AND (split_part(max(dst_own_who) OVER flow, chr(31), 1) <> '' OR min(dst_own_who) OVER flow = max(dst_own_who) OVER flow)
           THEN max(dst_own_who) OVER flow
+          WHEN split_part(max(dst_own_who) OVER flow, chr(31), 1) = '' THEN chr(31) || chr(31) || 'Instance' || chr(31) || '(unknown)'
           WHEN max(dst_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
         dst_who,
         CASE WHEN min(dst_own_cluster) OVER whole_pair = max(dst_own_cluster) OVER whole_pair THEN max(dst_own_cluster) OVER whole_pair
@@ -532,12 +548,14 @@ joined AS (
         CASE WHEN is_of_other_end THEN either_who END)
       ELSE own_who END AS dst_who,
     CASE WHEN at_source
-      THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
+      THEN coalesce(CASE WHEN min(CASE WHEN NOT at_source THEN own_az END) OVER flow = max(CASE WHEN NOT at_source THEN own_az END) OVER flow
+          THEN max(CASE WHEN NOT at_source THEN own_az END) OVER flow END, dst_az,
         max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az END)
       ELSE own_az END AS dst_az,
     CASE WHEN at_source
-      THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
+      THEN coalesce(CASE WHEN min(CASE WHEN NOT at_source THEN own_az_id END) OVER flow = max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow
+          THEN max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow END, dst_az_id,
         max(CASE WHEN dst_own_cluster IS NOT NULL THEN own_az_id END) OVER whole_pair,
         CASE WHEN is_of_other_end THEN either_az_id END)
       ELSE own_az_id END AS dst_az_id,

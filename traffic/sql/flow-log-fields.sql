@@ -46,7 +46,7 @@ fields AS (
     ('instance-id', 'the interface tells the instance; nodes between two listings are missing'),
     ('flow-direction', 'the instance and the addresses tell the direction; where they do not, the record is missing'),
     ('az-id', 'nodes without the label of the zone''s ID have the zone''s name; NAT gateways have no zone'),
-    ('srcport', 'ports tells none'), ('dstport', 'ports tells none'), ('protocol', 'ports tells none'),
+    ('srcport', 'ports and by-service-and-port tell none'), ('dstport', 'ports and by-service-and-port tell none'), ('protocol', 'ports and by-service-and-port tell none'),
     ('traffic-path', 'traffic that leaves the VPC has no path; it is only for egress, so about half of the records lack it anyway'),
     ('aggregation interval', 'bytes near a full hour may count twice: set flowLogsIntervalMinutes to 10')
   ) AS f (field, without)
