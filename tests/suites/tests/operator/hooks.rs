@@ -109,8 +109,7 @@ async fn launches_of_a_group_that_no_profile_covers_are_told_and_go_on_without_t
     stage.group("upf").await?;
     stage.scene.group("upf-v2").await?;
     stage.scene.scale("upf-v2", 1).await?;
-    let told =
-        trouble_that_says(&stage, "no-rule", &["upf-v2", "1 launch waits now"]).await?;
+    let told = trouble_that_says(&stage, "no-rule", &["upf-v2", "1 launch waits now"]).await?;
     assert_eq!(told["group"], "upf-v2", "{told:#}");
     let (code, text) = run_to_end(&stage, "check").await?;
     check_lines(&text)?;
