@@ -268,15 +268,7 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     if !case.is_in_service() || missing.is_empty() || case.runs() || is_older(case) {
         return None;
     }
-    let finding = Finding::new(
-        Kind::NodeLacksInterfaces,
-        format!(
-            "{} is InService and has no interface of {}.",
-            case.instance,
-            missing.join(", ")
-        ),
-    )
-    .of_group(case.group_name());
+    let finding = lacks(case, "InService", &missing);
     let finding = match case.execution() {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
         Some(execution) => finding.shown_by(format!("Its execution ended as {}.", execution.error())),
@@ -298,6 +290,19 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     )
 }
 
+/// A node in this state without an interface of these networks.
+fn lacks(case: &Case, state: &str, networks: &[&str]) -> Finding {
+    let networks = networks.join(", ");
+    Finding::new(
+        Kind::NodeLacksInterfaces,
+        format!(
+            "{} is {state} and has no interface of {networks}.",
+            case.instance
+        ),
+    )
+    .of_group(case.group_name())
+}
+
 /// Whether a node was there before its profile retired, and nothing of it is left to do.
 fn is_older(case: &Case) -> bool {
     is_retired(case) && case.execution().is_none()
@@ -311,16 +316,8 @@ fn lacks_interfaces_on_standby(case: &Case) -> Option<Finding> {
     if !on_standby || missing.is_empty() || case.runs() || is_retired(case) {
         return None;
     }
-    let finding = Finding::new(
-        Kind::NodeLacksInterfaces,
-        format!(
-            "{} is on standby and has no interface of {}.",
-            case.instance,
-            missing.join(", ")
-        ),
-    )
-    .of_group(case.group_name())
-    .shown_by("Neither reconcile nor adopt looks at an instance on standby.");
+    let finding = lacks(case, "on standby", &missing)
+        .shown_by("Neither reconcile nor adopt looks at an instance on standby.");
     let finding = with_those_on_others(finding, case, &missing)
         .say("Keep pods off the node (kubectl cordon), and put it back into service:")
         .run([

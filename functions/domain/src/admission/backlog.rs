@@ -2,10 +2,10 @@
 //!
 //! A timetable clears a backlog only slowly, as it uses the buckets at nearly their rate: once other
 //! callers have emptied a bucket, the launches after that find it empty for long, and repeat their
-//! calls. When all goes well, as many launches are being wired as begin in the
-//! time that one takes, and at the start those of the burst besides. If there are so many more that
-//! they need what the burst left in the bucket, the bucket is empty. A launch that comes then waits
-//! until there are no more than when all goes well.
+//! calls. When all goes well, as many launches are being wired as begin in the time that one takes,
+//! and at the start those of the burst besides. If there are so many more that they need what the
+//! burst left in the bucket, the bucket is empty. A launch that comes then waits until there are no
+//! more than when all goes well.
 
 use super::demand::Demand;
 use crate::profile::Profile;
@@ -27,11 +27,7 @@ pub fn seconds_of_backlog(profile: &Profile, being_wired: &[i64], now: i64) -> u
         return 0;
     };
     let count = i64::try_from(being_wired.len()).unwrap_or(i64::MAX);
-    let interval = demand.emission_interval();
-    let under_way = WIRING_MILLISECONDS
-        .saturating_add(interval.saturating_sub(1))
-        .checked_div(interval)
-        .unwrap_or(i64::MAX);
+    let under_way = demand.launches_coming_in(WIRING_MILLISECONDS);
     let burst = match now.saturating_sub(*oldest) <= START_SECONDS {
         true => demand.burst(),
         false => 0,
@@ -43,7 +39,9 @@ pub fn seconds_of_backlog(profile: &Profile, being_wired: &[i64], now: i64) -> u
     {
         return 0;
     }
-    let wait = count.saturating_sub(under_way).saturating_mul(interval);
+    let wait = count
+        .saturating_sub(under_way)
+        .saturating_mul(demand.emission_interval());
     u32::try_from(wait.saturating_add(999) / 1000).unwrap_or(u32::MAX)
 }
 

@@ -124,37 +124,27 @@ impl Pace {
     /// How many invocations that take so long are needed at once, and how many there are at most,
     /// of however many launches.
     fn at_once(self, profile: &Profile, milliseconds: i64) -> (usize, usize) {
+        let launches = |count| usize::try_from(count).unwrap_or(usize::MAX);
         match self {
             Self::Tags => {
-                let interval = tag_turn::demand(profile).emission_interval();
-                (come_within(milliseconds, interval), usize::MAX)
+                let demand = tag_turn::demand(profile);
+                (launches(demand.launches_coming_in(milliseconds)), usize::MAX)
             }
             Self::Turns => {
                 let demands = Demand::of(profile);
                 let Some(demand) = Demand::narrowest(&demands) else {
                     return (usize::MAX, usize::MAX);
                 };
-                let launches = |count| usize::try_from(count).unwrap_or(usize::MAX);
-                let coming = come_within(milliseconds, demand.emission_interval());
+                let coming = launches(demand.launches_coming_in(milliseconds));
                 let needed = launches(demand.burst()).saturating_add(coming);
                 // Launches that compute their turns late go together, with what a burst leaves.
                 (needed, needed.saturating_add(launches(demand.reserve())))
             }
             Self::DeleteOnTermination => {
                 let demand = Demand::of_delete_on_termination(profile);
-                let needed = come_within(milliseconds, demand.emission_interval());
-                (needed, usize::MAX)
+                (launches(demand.launches_coming_in(milliseconds)), usize::MAX)
             }
         }
-    }
-}
-
-/// How many launches come in so many milliseconds, with so many between two.
-fn come_within(milliseconds: i64, interval: i64) -> usize {
-    match interval {
-        0 => usize::MAX,
-        interval => usize::try_from(milliseconds.saturating_add(interval - 1) / interval)
-            .unwrap_or(usize::MAX),
     }
 }
 
@@ -199,8 +189,8 @@ mod tests {
             assert_eq!(of(&with_cni(), 500, function), (needed, needed + 6));
             assert_eq!(of(&with_cni(), 3, function), (3, 3));
         }
-        // Without the VPC CNI, attaches are the narrowest: one launch in 0.817 s, of a bucket of 50, and seven are a
-        // burst.
+        // Without the VPC CNI, attaches are the narrowest: one launch in 0.817 s, of a bucket of 50,
+        // and seven are a burst.
         let attaches = of(&four_slots(), 500, "attach-interfaces");
         assert_eq!(attaches, (7 + 15, 7 + 15 + 5));
     }

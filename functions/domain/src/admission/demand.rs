@@ -92,6 +92,16 @@ impl Demand {
         taken.saturating_add(refill - 1) / refill
     }
 
+    /// How many launches come in so many milliseconds at that rate, rounded up.
+    #[must_use]
+    pub fn launches_coming_in(&self, milliseconds: i64) -> i64 {
+        let interval = self.emission_interval();
+        milliseconds
+            .saturating_add(interval.saturating_sub(1))
+            .checked_div(interval)
+            .unwrap_or(i64::MAX)
+    }
+
     /// Whether what a burst takes of a full bucket serves so many launches.
     #[must_use]
     pub fn is_served_by_a_burst(&self, launches: i64) -> bool {
@@ -203,6 +213,17 @@ mod tests {
         assert_eq!([0, 2, 20].map(interval), [1_600, 1_633, 2_000]);
         // A bucket that leaves all it gets would serve nobody.
         assert_eq!([99, 100, 255].map(interval), [160_000; 3]);
+    }
+
+    #[test]
+    fn launches_come_one_in_each_interval_and_any_number_where_they_take_nothing() {
+        let within = |milliseconds| demand().launches_coming_in(milliseconds);
+        assert_eq!([0, 1, 1_600, 1_601].map(within), [0, 1, 1, 2]);
+        let nothing = Demand {
+            calls: 0,
+            ..demand()
+        };
+        assert_eq!(nothing.launches_coming_in(1), i64::MAX);
     }
 
     #[test]

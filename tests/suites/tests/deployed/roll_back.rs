@@ -90,7 +90,7 @@ async fn launch_that_a_roll_back_overtakes_is_abandoned_and_replaced_and_no_othe
     }
     updated.at_rest(&first, 3).await?;
     every_call_had_a_role(&stage.local)?;
-    updated.app(&first, 0)?.destroy(ministack).await?;
+    app.destroy(ministack).await?;
     nothing_is_left(ministack).await?;
     updated.end().await
 }
