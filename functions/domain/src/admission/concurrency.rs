@@ -128,7 +128,10 @@ impl Pace {
         match self {
             Self::Tags => {
                 let demand = tag_turn::demand(profile);
-                (launches(demand.launches_coming_in(milliseconds)), usize::MAX)
+                (
+                    launches(demand.launches_coming_in(milliseconds)),
+                    usize::MAX,
+                )
             }
             Self::Turns => {
                 let demands = Demand::of(profile);
@@ -142,7 +145,10 @@ impl Pace {
             }
             Self::DeleteOnTermination => {
                 let demand = Demand::of_delete_on_termination(profile);
-                (launches(demand.launches_coming_in(milliseconds)), usize::MAX)
+                (
+                    launches(demand.launches_coming_in(milliseconds)),
+                    usize::MAX,
+                )
             }
         }
     }
