@@ -1,9 +1,7 @@
 //! Network interfaces: list, attach, modify, detach, delete. The refusals that a caller decides on
 //! are values here, not errors.
 
-use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::operation::modify_network_interface_attribute::ModifyNetworkInterfaceAttributeError;
-use aws_sdk_ec2::operation::modify_network_interface_attribute::builders::ModifyNetworkInterfaceAttributeFluentBuilder;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, NetworkInterfaceAttachmentChanges};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -208,37 +206,6 @@ impl Aws {
         id: &NetworkInterfaceId,
         attachment: &str,
     ) -> Result<()> {
-        self.delete_on_termination(id, attachment)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| not_set(id, &error))
-    }
-
-    /// The same without retries: if EC2 throttles the call, others need its rate more.
-    ///
-    /// # Errors
-    /// [`Error::NotYetAttached`], and those of every call.
-    pub async fn set_delete_on_termination_once(
-        &self,
-        id: &NetworkInterfaceId,
-        attachment: &str,
-    ) -> Result<()> {
-        let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
-        self.delete_on_termination(id, attachment)
-            .customize()
-            .config_override(once)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| not_set(id, &error))
-    }
-
-    fn delete_on_termination(
-        &self,
-        id: &NetworkInterfaceId,
-        attachment: &str,
-    ) -> ModifyNetworkInterfaceAttributeFluentBuilder {
         let changes = NetworkInterfaceAttachmentChanges::builder()
             .attachment_id(attachment)
             .delete_on_termination(true)
@@ -247,6 +214,10 @@ impl Aws {
             .modify_network_interface_attribute()
             .network_interface_id(id.as_str())
             .attachment(changes)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| not_set(id, &error))
     }
 
     /// Detaches an interface (DetachNetworkInterface).

@@ -20,7 +20,7 @@ pub mod waiting;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_ec2::config::retry::RetryPartition;
+use aws_sdk_ec2::config::retry::{RetryConfig, RetryPartition};
 use calls::Calls;
 use hookline_domain::deployment::Deployment;
 use hookline_runtime::sdk;
@@ -33,6 +33,7 @@ pub struct Aws {
     deployment: Deployment,
     config: SdkConfig,
     ec2: aws_sdk_ec2::Client,
+    ec2_once: aws_sdk_ec2::Client,
     autoscaling: aws_sdk_autoscaling::Client,
     sfn: aws_sdk_sfn::Client,
     memory: Arc<subnets::Memory>,
@@ -82,10 +83,13 @@ impl Aws {
         let sfn = aws_sdk_sfn::config::Builder::from(config)
             .interceptor(calls.clone())
             .retry_partition(retries());
+        let ec2 = change(ec2);
+        let once = ec2.clone().retry_config(RetryConfig::disabled());
         Self {
             deployment,
             config: config.clone(),
-            ec2: aws_sdk_ec2::Client::from_conf(change(ec2).build()),
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+            ec2_once: aws_sdk_ec2::Client::from_conf(once.build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
             sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),
             memory: Arc::default(),
@@ -95,6 +99,16 @@ impl Aws {
             ended: Arc::default(),
             clusters: Arc::default(),
             calls,
+        }
+    }
+
+    /// The same, with calls of EC2 that the SDK makes once. If EC2 throttles one, others wait for its
+    /// bucket: a retrier of the state machine waits longer, at no cost, and at a time of its own.
+    #[must_use]
+    pub fn once(&self) -> Self {
+        Self {
+            ec2: self.ec2_once.clone(),
+            ..self.clone()
         }
     }
 

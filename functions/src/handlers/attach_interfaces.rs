@@ -186,8 +186,9 @@ impl<'a> Attacher<'a> {
     async fn wait_until_running(&self, looked: Option<u64>) -> Result<()> {
         let Context { aws, .. } = self.context;
         let launch = self.wiring.launch;
-        let mut backoff = Backoff::until_running(self.context);
-        let since_looked = self.context.seconds_since(launch).zip(looked);
+        let pending = self.context.seconds_since(launch);
+        let mut backoff = Backoff::until_running(self.context, pending.unwrap_or(0));
+        let since_looked = pending.zip(looked);
         let mut look = since_looked.is_none_or(|(now, then)| now.saturating_sub(then) > 2);
         loop {
             if look && aws.launching_instance(launch).await?.is_running() {

@@ -203,16 +203,15 @@ impl Backoff {
         Self::beginning_with(context, Self::FIRST_PAUSE, Self::MAX_TOTAL)
     }
 
-    /// Four looks in ten seconds, for an instance that is still pending: most run by then, and for
-    /// the others the state machine waits.
-    fn until_running(context: &Context) -> Self {
+    /// For an instance that has been pending for so many seconds: at most four looks in ten seconds, and
+    /// the fewer, the longer it has been pending. After half a minute there is none: the state machine
+    /// waits, and launches share its looks.
+    fn until_running(context: &Context, pending_seconds: u64) -> Self {
+        const SHORTEST: Duration = Duration::from_millis(2500);
+        let a_fifth = Duration::from_millis(pending_seconds.saturating_mul(200));
         Self {
             growth: 1.0,
-            ..Self::beginning_with(
-                context,
-                Duration::from_millis(2500),
-                Duration::from_secs(10),
-            )
+            ..Self::beginning_with(context, a_fifth.max(SHORTEST), Duration::from_secs(10))
         }
     }
 

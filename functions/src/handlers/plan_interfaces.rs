@@ -157,12 +157,17 @@ impl Planner<'_> {
             .filter(|subnet| subnet.availability_zone == zone)
             .map(|subnet| subnet.id.clone())
             .collect();
+        // A launch that waited for its instance, and has its interfaces, chooses no address.
+        let mut slots = self.request.profile.slots.iter();
+        let chooses = !slots.all(|slot| observations.created.contains_key(&slot.network));
         // After the instances: if the listing has an interface of a launch, the launch must be
         // known as well. Otherwise its address would count twice.
-        let (allocated, reservations) = tokio::join!(
-            aws.allocated_interfaces(&in_zone),
-            aws.reservations(&in_zone)
-        );
+        let (allocated, reservations) = tokio::join!(aws.allocated_interfaces(&in_zone), async {
+            match chooses {
+                true => aws.reservations(&in_zone).await,
+                false => Ok(BTreeMap::new()),
+            }
+        });
         let allocated = allocated?;
         for (id, reservations) in reservations? {
             if let Some(subnet) = subnets.get_mut(&id) {
@@ -193,7 +198,8 @@ impl Planner<'_> {
             lost: self.request.lost.is_some(),
         }
         .plan_and_count();
-        for (subnet, free) in free {
+        // Without the reservations too many would count as free.
+        for (subnet, free) in free.into_iter().filter(|_| chooses) {
             let of = Subject::Subnet(subnet);
             self.context.metrics.set(Metric::FreeAddresses, of, free);
         }

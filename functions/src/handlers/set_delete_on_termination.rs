@@ -118,12 +118,11 @@ async fn set_each(
     lacking: &mut Vec<&WiredInterface>,
     set: &mut Vec<NetworkInterfaceId>,
 ) -> Result<bool> {
+    let aws = context.aws.once();
     let mut result = Ok(false);
     for interface in lacking.clone() {
         let id = &interface.network_interface_id;
-        let call = context
-            .aws
-            .set_delete_on_termination_once(id, &interface.attachment_id);
+        let call = aws.set_delete_on_termination(id, &interface.attachment_id);
         match call.await {
             Ok(()) => set.push(id.clone()),
             Err(Error::Throttled { .. }) => {

@@ -74,11 +74,13 @@ impl Previous {
         self.round == 1 && self.wait.is_none()
     }
 
-    /// Whether a listing that is up to a minute old may decide: at a launch's first decision, and
-    /// while it waits for its instance. Many launches look at the same time then.
+    /// Whether a listing that is up to a minute old may decide: at a launch's first decision, and when it
+    /// only waits for its instance. Many launches look at the same time then.
     #[must_use]
     pub fn may_rest_on_a_recent_listing(&self) -> bool {
-        self.is_first() || matches!(self.wait, Some((_, WaitReason::Pending)))
+        self.is_first()
+            || self.has_interfaces
+            || matches!(self.wait, Some((_, WaitReason::Pending)))
     }
 
     /// The rest of a wait that was cut.
@@ -172,6 +174,10 @@ mod tests {
         assert!(may(pending));
         assert!(!may(wait(5, 0)));
         assert!(!may(create()));
+        // AttachInterfaces has ended because the instance does not run yet.
+        let complete = Allocation::new(3, Vec::new(), Vec::new(), false);
+        let after_attach = Previous::of(Some(&plan(create())), Some(&complete), None);
+        assert!(after_attach.may_rest_on_a_recent_listing());
     }
 
     #[test]

@@ -123,10 +123,10 @@ pub(super) async fn settle(
 
 /// Sets the attribute on some interfaces at once. Returns whether to go on.
 async fn set_each(context: &Context, batch: &[Unsettled], report: &mut Report) -> Result<bool> {
-    let aws = &context.aws;
+    let aws = context.aws.once();
     let calls = batch
         .iter()
-        .map(|found| aws.set_delete_on_termination_once(&found.interface, &found.attachment));
+        .map(|found| aws.set_delete_on_termination(&found.interface, &found.attachment));
     let mut result = Ok(true);
     for (found, answer) in batch.iter().zip(join_all(calls).await) {
         let id = &found.interface;

@@ -38,7 +38,7 @@ pub(super) async fn turn(
     profile: &Profile,
     tried: Option<u64>,
 ) -> Result<Turn> {
-    let aws = &context.aws;
+    let aws = context.aws.once();
     let alone = !aws.looked_up_another_lately(&launch.instance_id).await;
     if alone || launch.action.is_none() || launch.passes_warm_pool() {
         return Ok(Turn::Now(None));

@@ -159,6 +159,23 @@ async fn launch_whose_instance_stays_pending_waits_in_the_state_machine() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn instance_that_has_been_pending_for_long_is_looked_at_once() {
+    let settings = Settings {
+        instance_pending_for: Duration::from_secs(600),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::begin(settings, &small()).await.unwrap();
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    // Its turn came late.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mark = launch.mark();
+    let attached = launch.run(State::AttachInterfaces).await;
+    failed(attached, "Hookline.InstanceNotRunning");
+    let looks = launch.actions_since(mark);
+    assert_eq!(looks["DescribeInstances"], 1, "{looks:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn instance_that_ends_while_it_is_pending_is_not_waited_for() {
     let settings = Settings {
         instance_pending_for: Duration::from_secs(600),

@@ -1,13 +1,15 @@
 //! What each function measures, as CloudWatch reads it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hookline::runtime::invoke;
 use hookline_local::autoscaling::LifecycleState;
-use hookline_local::{Fault, FaultKind};
+use hookline_local::{Fault, FaultKind, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::emf;
 use hookline_testkit::launch::{GROUP, Launch, State};
+use hookline_testkit::scene::Size;
 use serde_json::{Value, json};
 
 use crate::{failed, refusal, wait_seconds};
@@ -206,6 +208,43 @@ async fn full_subnet_is_measured_as_0_free_although_the_plan_fails() {
     assert_eq!(measured_of(&launch, &free), Some(0.0));
 }
 
+#[tokio::test(start_paused = true)]
+async fn launch_that_has_its_interfaces_reads_no_reservations_and_counts_no_free_addresses() {
+    let settings = Settings {
+        instance_pending_for: Duration::from_secs(320),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::begin(settings, &Size::default()).await.unwrap();
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    launch.measured();
+    let mark = launch.mark();
+    loop {
+        let plan = launch.run(State::PlanInterfaces).await.unwrap();
+        let Some(seconds) = plan["step"]["seconds"].as_u64() else {
+            break;
+        };
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        launch.measured();
+    }
+    let calls = launch.actions_since(mark);
+    assert!(
+        calls.contains_key("DescribeSubnets"),
+        "the cache is old: {calls:?}"
+    );
+    assert!(
+        !calls.contains_key("GetSubnetCidrReservations"),
+        "{calls:?}"
+    );
+    assert_eq!(measured(&launch), BTreeMap::new());
+
+    // One of them is gone: its slot needs an address.
+    launch.data["lost"] = json!({"Error": "Hookline.InterfaceLost", "Cause": "{}"});
+    let mark = launch.mark();
+    launch.run(State::PlanInterfaces).await.unwrap();
+    let calls = launch.actions_since(mark);
+    assert!(calls.contains_key("GetSubnetCidrReservations"), "{calls:?}");
+}
+
 /// Runs a state as its binary does.
 async fn as_its_binary(launch: &Launch, payload: Value) -> hookline_domain::Result<Value> {
     launch
@@ -233,16 +272,16 @@ async fn handler_that_panics_is_a_fault_of_hookline_by_name() {
 async fn throttled_attempts_are_counted_in_failed_and_successful_invocations() {
     let launch = Launch::running().await.unwrap();
     let payload = launch.payload(State::TagNode);
-    let throttled = |times| Fault::on("DescribeInstances", FaultKind::Throttle).times(times);
-    launch.local().inject(throttled(2));
-    as_its_binary(&launch, payload.clone()).await.unwrap();
-    assert_eq!(measured(&launch), only("ThrottledCalls", 2.0));
+    let throttled = |times| Fault::on("CreateTags", FaultKind::Throttle).times(times);
     launch.local().inject(throttled(3));
     failed(
         as_its_binary(&launch, payload.clone()).await,
         "Hookline.Throttled",
     );
     assert_eq!(measured(&launch), only("ThrottledCalls", 3.0));
+    launch.local().inject(throttled(2));
+    as_its_binary(&launch, payload.clone()).await.unwrap();
+    assert_eq!(measured(&launch), only("ThrottledCalls", 2.0));
     // Another failure counts as none of these.
     let denied = refusal("DescribeInstances", "UnauthorizedOperation");
     launch.local().inject(denied);

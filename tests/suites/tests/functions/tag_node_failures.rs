@@ -98,6 +98,19 @@ async fn throttled_tags_are_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn throttled_look_is_left_to_the_state_machine() {
+    // Hundreds of launches may begin in a process each. Their next looks must not come within the
+    // second.
+    let mut launch = Launch::running().await.unwrap();
+    let local = launch.scene.local.clone();
+    local.inject(Fault::on("DescribeInstances", FaultKind::Throttle).always());
+    let mark = launch.mark();
+    failed(launch.run(State::TagNode).await, "Hookline.Throttled");
+    let looks = launch.actions_since(mark);
+    assert_eq!(looks["DescribeInstances"], 1, "{looks:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn launch_goes_on_when_volumes_are_not_shown_for_long() {
     let settings = Settings {
         volume_attach_for: Duration::from_secs(300),
