@@ -139,7 +139,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory-limit", default="2GB", help="DuckDB's own limit; above it, DuckDB writes to disk")
     parser.add_argument("--within", type=float, default=120, help="the most seconds that the query may take")
-    parser.add_argument("--below", type=float, default=2**30, help="the most bytes of resident memory that its process may take")
+    parser.add_argument("--below", type=float, default=718 * 2**20, help="the most bytes of resident memory that its process may take")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
     parser.add_argument("--step", choices=("make", "query"), help=argparse.SUPPRESS)

@@ -2,6 +2,8 @@
 
 import unittest
 
+import sqlglot
+
 import answers
 import once
 import statement
@@ -43,6 +45,16 @@ class Rules(unittest.TestCase):
         sender, receiver = self.scene.pod(dark, "sender"), self.scene.pod(self.scene.b, "receiver")
         self.scene.recorder.flow(sender, receiver, TEN, 1000)
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 1000})
+
+    def test_a_pod_is_not_on_a_node_that_was_gone_before_it_although_that_had_the_name_of_its_node(self):
+        # Its own node came and went between two listings, and its subnet has no flow log. A new subnet may have the addresses of one that was deleted.
+        scene, server = self.scene, self.scene.pod(self.scene.b, "server")
+        before = scene.builder.node(A, end=LISTINGS[1] + 60)
+        node = scene.builder.node(C, address=before.address, start=LISTINGS[1] + 300, end=TEN + 600, logged=False)
+        pod = scene.pod(node, "pod", start=LISTINGS[1] + 400, end=TEN + 600, lingers=1800)
+        self.assertEqual(node.name, before.name)
+        scene.recorder.flow(pod, server, TEN, 1000)
+        self.assertEqual(scene.found(), {("cluster", "(unknown)", "", "server", B[1]): 1000})
 
     def hybrid(self, scene):
         """A pod on a hybrid node of EKS: a machine outside AWS, of no instance and no zone, whose addresses are those of its own network."""
@@ -497,7 +509,13 @@ WITHOUT = {
     ),
     "the destination's records if the source has none": ("WHERE at_source OR at_destination_bytes > at_source_bytes", "WHERE at_source"),
     "rejected packets do not count": ("AND action = 'ACCEPT'", ""),
-    "a node of the same listing": (" AND n.seen_s BETWEEN p.first_s AND p.last_s", ""),
+    "a node of the same listing": (
+        " AND n.first_s <= p.last_s AND n.last_s >= p.first_s", "",
+        "test_a_pod_is_not_on_a_node_that_was_gone_before_it_although_that_had_the_name_of_its_node",
+    ),
+    "a node's later listings do not show a pod": (
+        "n.is_gone THEN NULL\n      WHEN n.last_s < p.last_s THEN n.last_s ELSE p.last_s END", "n.is_gone THEN NULL\n      ELSE coalesce(n.last_s, p.last_s) END",
+    ),
     "instances that nothing describes": (
         "OR instance_id IS NOT NULL AND CASE", "OR false AND CASE",
         "test_a_node_that_no_listing_has_keeps_its_dollars_if_ec2_does_not_describe_it",
@@ -529,6 +547,24 @@ WITHOUT = {
     "files of the hour that begins at the end": ("substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),", ""),
     "files that are an hour late": ("substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),", ""),
 }
+
+
+class Size(unittest.TestCase):
+    def test_a_pod_that_stays_is_one_row_however_often_it_is_listed(self):
+        # In the place of a row for each of its listings, which would be most of the query's memory.
+        def rows(every):
+            scene = Scene(described=True)
+            scene.cluster.listings = list(range(LISTINGS[0], LISTINGS[-1], every))
+            pods = [scene.pod(node, f"pod-{number}", start=BEGIN - 3600) for node in (scene.a, scene.b) for number in range(3)]
+            scene.recorder.flow(pods[0], pods[-1], TEN, 1000)
+            query = sqlglot.parse_one(statement.cross_az(UNTIL), read="athena")
+            query.set("expressions", [sqlglot.parse_one("count(*)")])
+            query.set("from_", sqlglot.parse_one("SELECT 1 FROM addresses").args["from_"])
+            query.set("where", sqlglot.parse_one("SELECT 1 WHERE network_s IS NOT NULL").args["where"])
+            with answers.opened(scene) as (connection, _):
+                return connection.execute(query.sql("duckdb")).fetchone()[0]
+
+        self.assertEqual((rows(3600), rows(300)), (6, 6))
 
 
 class EveryRuleIsNeeded(unittest.TestCase):

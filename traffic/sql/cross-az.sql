@@ -147,6 +147,15 @@ interfaces AS (
   WHERE i.kind IN ('instance', 'interface')
   GROUP BY f.interface_id
 ),
+node_stays AS (
+  -- The lines of a node that say the same are one here as well, from the first listing to the last, so that a pod meets its node once and not in each listing.
+  SELECT
+    n.cluster, n.name, n.instance_id, n.az, n.az_id, n.start_s, coalesce(i.phase <> 'running', false) AS is_gone, min(n.seen_s) AS first_s, max(n.seen_s) AS last_s
+  FROM lines AS n
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
+  WHERE n.kind = 'node'
+  GROUP BY n.cluster, n.name, n.uid, n.instance_id, n.az, n.az_id, n.start_s, coalesce(i.phase <> 'running', false)
+),
 addresses AS (
   -- `who` is the cluster, the namespace, the kind of group and the group in one text, so that all come from the same record.
   -- What is an instance that a cluster has is no service, though the listings of the other clusters show its interfaces. `held_s` is the time
@@ -165,16 +174,15 @@ addresses AS (
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id,
     -- Another address than the first one of an interface may be younger than the interface.
     CASE WHEN p.kind = 'attached' AND p.group_kind = 'Unknown' THEN p.first_s ELSE p.start_s END AS start_s, p.network_s, p.end_s, p.first_s,
-    coalesce(n.seen_s, p.last_s) AS seen_s, CASE WHEN p.kind = 'deleted' OR p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
+    CASE WHEN n.last_s < p.last_s THEN n.last_s ELSE p.last_s END AS seen_s, CASE WHEN p.kind = 'deleted' OR p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.last_s END AS listed_s,
     CASE WHEN p.kind = 'deleted' THEN p.network_s
-      WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
-      ELSE coalesce(n.seen_s, p.last_s) END AS held_s
+      WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR n.is_gone THEN NULL
+      WHEN n.last_s < p.last_s THEN n.last_s ELSE p.last_s END AS held_s
   FROM ip_lines AS p
-  -- The node is from the same listing, and older than the pod: a node's name comes from its address, and the next instance with the address
+  -- The node is from the same listings, and older than the pod: a node's name comes from its address, and the next instance with the address
   -- has the same name. The pod may be listed longer than its node.
-  LEFT JOIN lines AS n ON n.kind = 'node' AND p.kind = 'pod' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s BETWEEN p.first_s AND p.last_s
+  LEFT JOIN node_stays AS n ON p.kind = 'pod' AND n.name = p.node AND n.cluster = p.cluster AND n.first_s <= p.last_s AND n.last_s >= p.first_s
     AND n.start_s <= p.start_s
-  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = n.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
   LEFT JOIN instances AS c ON c.instance_id = CASE WHEN p.kind = 'attached' THEN p.instance_id WHEN p.group_kind = 'Instance' THEN p.group_name END
   WHERE (p.kind IN ('pod', 'deleted') AND NOT p.host_network OR p.kind = 'attached' OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
