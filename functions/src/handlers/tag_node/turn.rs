@@ -38,7 +38,7 @@ pub(super) async fn turn(
     profile: &Profile,
     tried: Option<u64>,
 ) -> Result<Turn> {
-    let aws = context.aws.once();
+    let aws = &context.aws;
     let alone = !aws.looked_up_another_lately(&launch.instance_id).await;
     if alone || launch.action.is_none() || launch.passes_warm_pool() {
         return Ok(Turn::Now(None));
@@ -49,7 +49,7 @@ pub(super) async fn turn(
         None => {
             // Only its tags tell whether a listing can have it.
             if selector.is_by_tag() {
-                let me = aws.launching_instance(launch).await?;
+                let me = aws.once().launching_instance(launch).await?;
                 if !selector.covers(&launch.group, &me.tags) {
                     return Ok(Turn::Now(Some(Box::new(me))));
                 }
