@@ -586,3 +586,63 @@ async fn simulation_of_a_policy_gives_the_verdict_of_the_evaluator() {
     assert_eq!(status, 400);
     assert!(body.contains("<Code>InvalidInput</Code>"), "{body}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn simulation_of_a_role_gives_the_verdict_of_its_policies_and_of_those_of_the_request() {
+    let local = LocalAws::new(Settings::for_tests());
+    local
+        .iam()
+        .put_role(role(&json!([allow(&["ec2:DescribeInstances"])])));
+    let simulate = async |source: &str, action: &str, more: &[(&str, &str)]| {
+        let parameters = [
+            ("Action", "SimulatePrincipalPolicy"),
+            ("Version", "2010-05-08"),
+            ("PolicySourceArn", source),
+            ("ActionNames.member.1", action),
+        ];
+        let parameters = [&parameters[..], more].concat();
+        send(&local, request("iam", "test", &parameters)).await
+    };
+    let decision = |wanted: &str| format!("<EvalDecision>{wanted}</EvalDecision>");
+    let (status, body) = simulate(ROLE, "ec2:DescribeInstances", &[]).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains(&decision("allowed")), "{body}");
+    let (_, body) = simulate(ROLE, "ec2:DescribeSubnets", &[]).await;
+    assert!(body.contains(&decision("implicitDeny")), "{body}");
+    let document = json!({"Version": "2012-10-17", "Statement": [allow(&["ec2:DescribeSubnets"])]});
+    let more = document.to_string();
+    let more = [("PolicyInputList.member.1", more.as_str())];
+    let (_, body) = simulate(ROLE, "ec2:DescribeSubnets", &more).await;
+    assert!(body.contains(&decision("allowed")), "{body}");
+
+    let gone = "arn:aws:iam::123456789012:role/gone";
+    let (status, body) = simulate(gone, "ec2:DescribeSubnets", &[]).await;
+    assert_eq!(status, 404, "{body}");
+    assert!(body.contains("<Code>NoSuchEntity</Code>"), "{body}");
+    let session = "arn:aws:sts::123456789012:assumed-role/tested/hookline-local";
+    let (status, body) = simulate(session, "ec2:DescribeSubnets", &[]).await;
+    assert_eq!(status, 400, "{body}");
+    assert!(body.contains("<Code>InvalidInput</Code>"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn managed_policy_that_no_role_has_is_read_by_its_default_version() {
+    const ARN: &str = "arn:aws:iam::123456789012:policy/look";
+    let local = LocalAws::new(Settings::for_tests());
+    let document = json!({"Version": "2012-10-17", "Statement": []});
+    local.iam().put_policy(ARN, document);
+    let call = async |action: &str, more: &[(&str, &str)]| {
+        let parameters = [("Action", action), ("Version", "2010-05-08")];
+        let parameters = [&parameters[..], more].concat();
+        send(&local, request("iam", "test", &parameters)).await
+    };
+    let (status, body) = call("GetPolicy", &[("PolicyArn", ARN)]).await;
+    assert_eq!(status, 200, "{body}");
+    let version = between(&body, "<DefaultVersionId>", "<").to_owned();
+    let of_version = [("PolicyArn", ARN), ("VersionId", &version)];
+    let (_, body) = call("GetPolicyVersion", &of_version).await;
+    assert!(body.contains("%22Statement%22%3A%5B%5D"), "{body}");
+    let other = "arn:aws:iam::123456789012:policy/other";
+    let (status, body) = call("GetPolicy", &[("PolicyArn", other)]).await;
+    assert_eq!(status, 404, "{body}");
+}

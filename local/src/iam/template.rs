@@ -181,7 +181,10 @@ impl TemplateRoles {
 
 /// The content of a policy that AWS manages (AWS Managed Policy Reference,
 /// "AWSLambdaBasicExecutionRole").
-fn managed_policy(arn: &str) -> Result<Value, TemplateError> {
+///
+/// # Errors
+/// [`TemplateError::ManagedPolicy`] if it is not known.
+pub fn managed_policy(arn: &str) -> Result<Value, TemplateError> {
     match arn.rsplit('/').next() {
         Some("AWSLambdaBasicExecutionRole") => Ok(json!({
             "Version": "2012-10-17",
