@@ -160,6 +160,37 @@ impl TemplateRoles {
         Ok(roles)
     }
 
+    /// The type and the physical id of each resource of a template that is deployed as `stack`, by its
+    /// logical id: what `Ref` returns (CloudFormation Template Reference, "Return values" of each type). A
+    /// type that is not known is left out.
+    #[must_use]
+    pub fn resources(template: &Value, stack: &Stack) -> BTreeMap<String, (String, String)> {
+        let reader = Reader { template, stack };
+        let resources = template.get("Resources").and_then(Value::as_object);
+        let ids = resources.into_iter().flatten().map(|(id, _)| id);
+        let named = ids.filter_map(|id| {
+            let (kind, name) = (reader.kind(id).ok()?, || reader.name(id).ok());
+            let physical = match kind {
+                "AWS::StepFunctions::StateMachine" => reader.attribute(id, "Arn").ok()?,
+                "AWS::IAM::ManagedPolicy" => {
+                    let Stack {
+                        partition, account, ..
+                    } = stack;
+                    format!("arn:{partition}:iam::{account}:policy/{}-{id}", stack.name)
+                }
+                "AWS::SQS::Queue" => {
+                    let Stack {
+                        region, account, ..
+                    } = stack;
+                    format!("https://sqs.{region}.amazonaws.com/{account}/{}", name()?)
+                }
+                _ => name()?,
+            };
+            Some((id.clone(), (kind.to_owned(), physical)))
+        });
+        named.collect()
+    }
+
     /// The roles with their policies parsed.
     ///
     /// # Errors

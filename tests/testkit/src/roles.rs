@@ -24,6 +24,7 @@ use crate::scene::Scene;
 const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
 const LIMITED_BY_VPC: &str = include_str!("../../fixtures/roles/limited-by-vpc.json");
 const LIMITED_BY_TAG: &str = include_str!("../../fixtures/roles/limited-by-tag.json");
+const CONFIGURATION: &str = include_str!("../../fixtures/roles/hookline.config.json");
 const TRAFFIC: &str = include_str!("../../fixtures/roles/traffic.json");
 const TRAFFIC_OF_OTHERS: &str = include_str!("../../fixtures/roles/traffic-of-others.json");
 /// The name of the stack, which is the prefix of the names of its functions and state machines, and
@@ -104,6 +105,34 @@ pub fn in_partition(partition: &str, limit: NetworkLimit) -> Result<TemplateRole
     TemplateRoles::read(&template, &stack(STACK, partition)).context("tests/fixtures/roles")
 }
 
+/// The template of the fixture as CloudFormation has it, with the stack's own names.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn template() -> Result<Value> {
+    serde_json::from_str(TEMPLATE).context("tests/fixtures/roles")
+}
+
+/// The configuration of the fixture.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn configuration() -> Result<Value> {
+    serde_json::from_str(CONFIGURATION).context("tests/fixtures/roles")
+}
+
+/// The roles of the fixture, with the stack's own names, and with the subnets and the security group of a
+/// scene.
+///
+/// # Errors
+/// If the template cannot be read.
+pub(crate) fn as_deployed(scene: &Scene) -> Result<TemplateRoles> {
+    let roles = TemplateRoles::read(&template()?, &stack(STACK, "aws"));
+    let mut roles = roles.context("tests/fixtures/roles")?;
+    name_networks(&mut roles, scene, &Value::Null)?;
+    Ok(roles)
+}
+
 /// The roles of the traffic stack of the fixture. Functions, state machines and schedules are known by
 /// their names without the prefix.
 ///
@@ -130,7 +159,7 @@ pub fn of_traffic(traffic: Traffic) -> Result<TemplateRoles> {
     Ok(roles)
 }
 
-fn stack(name: &str, partition: &str) -> Stack {
+pub(crate) fn stack(name: &str, partition: &str) -> Stack {
     Stack {
         name: name.to_owned(),
         partition: partition.to_owned(),
@@ -203,6 +232,13 @@ pub fn of_scene(scene: &Scene, profile: &Value, limit: NetworkLimit) -> Result<T
         NetworkLimit::Ids => fixture()?.clone(),
         limit => in_partition("aws", limit)?,
     };
+    name_networks(&mut roles, scene, profile)?;
+    Ok(roles)
+}
+
+/// Names the VPC, the subnets and the security group of a scene, and of a profile that has more, in the
+/// place of the fixture's.
+fn name_networks(roles: &mut TemplateRoles, scene: &Scene, profile: &Value) -> Result<()> {
     let slots = profile["slots"].as_array().into_iter().flatten();
     let of_profile = slots.flat_map(|slot| slot["subnetIds"].as_array().into_iter().flatten());
     let subnets: BTreeSet<&str> = scene
@@ -221,7 +257,7 @@ pub fn of_scene(scene: &Scene, profile: &Value, limit: NetworkLimit) -> Result<T
             *document = serde_json::from_str(&of_scene)?;
         }
     }
-    Ok(roles)
+    Ok(())
 }
 
 /// Replaces each resource that names the placeholder by one for each id.

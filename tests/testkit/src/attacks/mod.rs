@@ -10,7 +10,8 @@
 //! - `call`: a call, and how it is made;
 //! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`,
 //!   `services`, `allowed`, and `traffic` for the traffic stack: the tables;
-//! - `mutations`: policies with one restriction less, or one action less.
+//! - `mutations`: policies with one restriction less, or one action less;
+//! - `deployed`: the tables for a deployment, with its own names.
 
 mod allowed;
 mod call;
@@ -18,6 +19,7 @@ mod denied;
 mod denied_deployments;
 mod denied_others;
 mod denied_tags;
+pub mod deployed;
 pub mod mutations;
 mod people;
 mod queues;
