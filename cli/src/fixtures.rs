@@ -26,6 +26,8 @@ use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 use crate::observed::role::{Role, SeenRole};
 use crate::observed::template::{Template, TemplateRef};
+
+use crate::observed::uncovered::Uncovered;
 use crate::observed::user_data::{MaxPods, Said, UserData};
 
 /// The time of every observation, in seconds since the epoch.
@@ -109,8 +111,7 @@ pub(crate) fn fleet() -> Fleet {
             ..Group::default()
         }],
         hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
-        uncovered: Vec::new(),
-        not_looked_at: Vec::new(),
+        uncovered: Uncovered::default(),
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),

@@ -15,4 +15,5 @@ pub(crate) mod scale_out;
 pub(crate) mod stack;
 pub(crate) mod template;
 pub(crate) mod throttled;
+pub(crate) mod uncovered;
 pub(crate) mod user_data;
