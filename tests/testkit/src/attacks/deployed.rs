@@ -23,6 +23,8 @@ const CLUSTER: &str = "core";
 const TAINTED_CLUSTER: &str = "prod";
 /// What stands in the name of a thing that no deployment has.
 const NOBODYS: &str = "hookline-conformance-";
+/// The number in the ids of a network that no deployment has.
+const NO_ID: &str = "0123456789abcdef0";
 /// The most groups by name for which `cdk synth` leaves no action out of the policies for people
 /// (docs/iam.md, "Policies for people").
 const GROUPS_OF_PEOPLE: usize = 10;
@@ -198,6 +200,11 @@ impl Translation<'_> {
             // Of these, the deployment has others.
             let of_network = key == "ec2:vpc" || key.contains("resourcetag/");
             if part.is_some() && of_network || is_group && key.ends_with("resourcetag/multus") {
+                continue;
+            }
+            if is_of_no_network(&request.resource) && key == "ec2:vpc" {
+                let vpc = format!("vpc/vpc-{NO_ID}");
+                context.set(key, [self.arn_of("ec2", &self.deployed.account, &vpc)]);
                 continue;
             }
             self.put(&mut context, key, values, &request.resource)?;
@@ -434,6 +441,12 @@ impl Translation<'_> {
             let (kind, _) = kind.split_once('/').unwrap_or_default();
             return Ok(self.arn_of("ec2", &part.owner, &format!("{kind}/{}", part.id)));
         }
+        // Of the fixture's account, which may have ids as those of the deployment.
+        if is_of_no_network(resource) {
+            let (kind, _) = kind.split_once('/').unwrap_or_default();
+            let short = if kind == "subnet" { "subnet" } else { "sg" };
+            return Ok(self.arn_of("ec2", &deployed.account, &format!("{kind}/{short}-{NO_ID}")));
+        }
         if let Some((before, name)) = located.split_once("autoScalingGroupName/") {
             return Ok(format!(
                 "{before}autoScalingGroupName/{}",
@@ -480,6 +493,13 @@ impl Translation<'_> {
         }
         Ok(located)
     }
+}
+
+/// Whether this is a subnet or a security group, which stands for one that no profile names unless the
+/// deployment has one in its place.
+fn is_of_no_network(resource: &str) -> bool {
+    let kinds = [":subnet/", ":security-group/"];
+    kinds.iter().any(|kind| resource.contains(kind))
 }
 
 /// Whether this is the name of a function or a state machine of the fixture.
