@@ -227,6 +227,33 @@ impl Profiles {
         all.any(Selector::is_by_tag)
     }
 
+    /// The tags of groups that carry some of the tags of a selector, unless a profile selects such a group.
+    fn partly(&self, group: &Group, selector: &Selector) -> [Option<Vec<(String, String)>>; 3] {
+        let tags = &group.tags;
+        let of_a_value = selector.tags().iter().find(|tag| tag.value.is_some());
+        let others = of_a_value.map(|wanted| {
+            let changed = tags.iter().map(|(key, value)| match *key == wanted.key {
+                true => (key.clone(), format!("{value}-not")),
+                false => (key.clone(), value.clone()),
+            });
+            changed.collect()
+        });
+        let all = [
+            tags.split_last().map(|(_, rest)| rest.to_vec()),
+            others,
+            tags.split_first().map(|(_, rest)| rest.to_vec()),
+        ];
+        all.map(|tags: Option<Vec<(String, String)>>| {
+            tags.filter(|tags| {
+                let tags = tags.iter().cloned().collect();
+                let launch = self.launch.iter().map(|profile| &profile.selector);
+                let mut all = launch.chain(self.naming.iter().map(|profile| &profile.selector));
+                // No selector by names selects a group of this name.
+                !all.any(|selector| selector.is_by_tag() && selector.covers("", &tags))
+            })
+        })
+    }
+
     /// Puts what the profiles name. `groups` are those of the account.
     fn put_into(&self, things: &mut Deployed, groups: &[Group]) {
         // Hooks that another owner completes are not touched.
@@ -243,16 +270,20 @@ impl Profiles {
                 brake: profile.brake,
             })
         });
-        let by_tag = own().filter(|profile| profile.selector.is_by_tag());
-        things.by_tag = by_tag
-            .filter_map(|profile| {
+        let by_tags = |several: bool| {
+            let mut profiles =
+                own().filter(|profile| (profile.selector.tags().len() > 1) == several);
+            profiles.find_map(|profile| {
                 let group = selected(&profile.selector, groups)?;
-                Some(Group {
-                    brake: profile.brake,
-                    ..group
-                })
+                let brake = profile.brake;
+                Some((Group { brake, ..group }, &profile.selector))
             })
-            .next();
+        };
+        things.by_tag = by_tags(false).map(|(group, _)| group);
+        if let Some((group, selector)) = by_tags(true) {
+            things.partly = self.partly(&group, selector);
+            things.by_tags = Some(group);
+        }
         let of_launch = |group: &Group| {
             let tags = group.tags.iter().cloned().collect();
             let mut selectors = self.launch.iter().map(|profile| &profile.selector);

@@ -162,7 +162,7 @@ fn each_action_is_needed(outcomes: &Outcomes, known: &[(&str, &str)]) -> Result<
 
 /// Restrictions that deny nothing, because another one of the same statement or of EC2 denies it
 /// already: in which role, the action, and the resource. A statement still needs a resource.
-const REDUNDANT: [(&str, &str, &str); 15] = [
+const REDUNDANT: [(&str, &str, &str); 16] = [
     // The subnet and the security groups of the call have no request tags, so the conditions deny
     // them.
     (
@@ -190,6 +190,11 @@ const REDUNDANT: [(&str, &str, &str); 15] = [
     (
         "Reconcile",
         "[\"autoscaling:CompleteLifecycleAction\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Reconcile",
+        "\"autoscaling:CreateOrUpdateTags\"",
         "autoScalingGroupName/*",
     ),
     (

@@ -32,6 +32,9 @@ pub async fn put(local: &LocalAws) -> Result<()> {
     for group in ["upf", "smf"] {
         scene.group(group).await?;
     }
+    scene
+        .plain_group("amf", &[("pool", "amf"), ("wired", "yes")])
+        .await?;
     scene.plain_group("plain", &[]).await?;
 
     let (mut template, stack) = (roles::template()?, roles::stack(STACK, "aws"));

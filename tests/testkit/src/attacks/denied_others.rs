@@ -6,7 +6,9 @@ use serde_json::json;
 use super::call::{ACCOUNT, Call, autoscaling, compared, group_tags};
 use super::denied::attack;
 use super::people::launches;
-use super::target::{MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP, Target};
+use super::target::{
+    BY_TAGS, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP, Target,
+};
 use super::{Attempt, CUSTOM_RESOURCE};
 use crate::deployment::FUNCTIONS;
 use crate::scene::HOOK;
@@ -123,6 +125,12 @@ fn hooks(target: &Target) -> Vec<Attempt> {
             "tags a group with the tag of a selector",
             "a tag can give a group to a profile",
             group_tags("upf", &[BRAKED_AT, "multus"]),
+        ),
+        attack(
+            "reconcile",
+            "tags a group that several tags select with one of these tags",
+            "a tag can give a group to a profile",
+            group_tags(BY_TAGS, &[BRAKED_AT, "pool"]),
         ),
         attack(
             "reconcile",

@@ -8,8 +8,8 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`,
-//!   `services`, `allowed`, and `traffic` for the traffic stack: the tables;
+//! - `denied`, `denied_deployments`, `denied_tags`, `denied_selectors`, `denied_others`, `people`,
+//!   `queues`, `services`, `allowed`, and `traffic` for the traffic stack: the tables;
 //! - `mutations`: policies with one restriction less, or one action less;
 //! - `deployed`: the tables for a deployment, with its own names.
 
@@ -18,6 +18,7 @@ mod call;
 mod denied;
 mod denied_deployments;
 mod denied_others;
+mod denied_selectors;
 mod denied_tags;
 pub mod deployed;
 pub mod mutations;

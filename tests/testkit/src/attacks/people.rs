@@ -9,7 +9,7 @@ use super::Attempt;
 use super::call::{ACCOUNT, Call, autoscaling, ec2, group_tags, tags};
 use super::denied::{attack, attack as call, delete, detach};
 use super::denied_others::{execution, hook, invoke, list, of_another_machine, start};
-use super::target::{OTHER_GROUP, Target};
+use super::target::{BY_TAGS, OTHER_GROUP, Target};
 
 /// The calls of the commands that only look, which both policies allow.
 fn looks(by: &'static str) -> Vec<Attempt> {
@@ -106,7 +106,7 @@ pub(super) fn allowed(target: &Target) -> Vec<Attempt> {
             calls.push(call(by, what, "a replay", start(machine)));
         }
         calls.push(call(by, "invokes adopt", "existing nodes", invoke("adopt")));
-        for group in ["upf", "smf"] {
+        for group in ["upf", "smf", BY_TAGS] {
             calls.extend([
                 call(
                     by,
@@ -292,7 +292,7 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
                 ),
             ]);
         }
-        for group in ["upf", "smf"] {
+        for group in ["upf", "smf", BY_TAGS] {
             attacks.push(attack(
                 by,
                 format!("tags the group {group} with the tag of a selector"),

@@ -35,6 +35,10 @@ pub struct Target {
     pub(super) persistent_volume: String,
     /// An instance of a group that the profile selects by a tag.
     pub(super) node_by_tag: String,
+    /// An instance of a group that the profile selects by several tags.
+    pub(super) node_by_tags: String,
+    /// Groups that carry some of these tags.
+    pub(super) partly: Vec<Partly>,
     /// An instance of a group with a naming profile.
     pub(super) plain_node: String,
     /// An instance of a group of another cluster. It carries the tags of the deployment's
@@ -67,7 +71,38 @@ pub struct Target {
     pub(super) with_plain_group_tag: String,
     pub(super) with_selector_tag: String,
     pub(super) with_selector_tag_attachment: String,
+    /// On the node that several tags select: an interface of the deployment, and one with these tags.
+    pub(super) own_by_tags: String,
+    pub(super) own_by_tags_attachment: String,
+    pub(super) with_selector_tags: String,
+    pub(super) with_selector_tags_attachment: String,
 }
+
+/// A group that carries some of the tags of a selector, and its node.
+pub(super) struct Partly {
+    /// What it lacks.
+    pub(super) lacks: &'static str,
+    pub(super) group: &'static str,
+    pub(super) node: String,
+    /// An interface of the deployment on the node.
+    pub(super) own: String,
+    pub(super) attachment: String,
+}
+
+/// The group that the profile selects by several tags, and groups with some of them: what they lack, and
+/// the tags.
+pub(super) const BY_TAGS: &str = "amf";
+pub(super) const PARTLY: [(&str, &str, &[(&str, &str)]); 3] = [
+    ("amf-unwired", "without one of the tags", &[POOL]),
+    (
+        "amf-other",
+        "with another value of a tag",
+        &[("pool", "upf"), WIRED],
+    ),
+    ("amf-nobodys", "with the tag of any value only", &[WIRED]),
+];
+const POOL: (&str, &str) = ("pool", "amf");
+const WIRED: (&str, &str) = ("wired", "yes");
 
 /// The group that no profile selects, with a hook of the same name.
 pub(super) const OTHER_GROUP: &str = "another";
@@ -112,6 +147,8 @@ impl Target {
         let (other_subnet, other_security_group) = other_network(&scene, limit).await?;
         let node = node_of(&scene, "upf").await?;
         let node_by_tag = node_of(&scene, "smf").await?;
+        scene.plain_group(BY_TAGS, &[POOL, WIRED]).await?;
+        let node_by_tags = launched(&scene, BY_TAGS).await?;
         let plain_node = node_of(&scene, "plain").await?;
         let other_node = node_of(&scene, OTHER_GROUP).await?;
         let tag = Tag::builder();
@@ -156,6 +193,22 @@ impl Target {
         let (own, own_attachment) = interface(&ours, Some((&node, 1)))?;
         let (own_unattached, _) = interface(&ours, None)?;
         let (own_on_other, own_on_other_attachment) = interface(&ours, Some((&other_node, 1)))?;
+        let (own_by_tags, own_by_tags_attachment) = interface(&ours, Some((&node_by_tags, 1)))?;
+        let (with_selector_tags, with_selector_tags_attachment) =
+            interface(&[POOL, WIRED], Some((&node_by_tags, 2)))?;
+        let mut partly = Vec::new();
+        for (group, lacks, tags) in PARTLY {
+            scene.plain_group(group, tags).await?;
+            let node = launched(&scene, group).await?;
+            let (own, attachment) = interface(&ours, Some((&node, 1)))?;
+            partly.push(Partly {
+                lacks,
+                group,
+                node,
+                own,
+                attachment,
+            });
+        }
         let (theirs_unattached, _) = interface(&theirs, None)?;
         let (theirs, theirs_attachment) = interface(&theirs, Some((&node, 4)))?;
         let (untagged_unattached, _) = interface(&untagged, None)?;
@@ -178,6 +231,8 @@ impl Target {
             volume,
             persistent_volume,
             node_by_tag,
+            node_by_tags,
+            partly,
             plain_node,
             other_node,
             own,
@@ -200,6 +255,10 @@ impl Target {
             with_plain_group_tag,
             with_selector_tag,
             with_selector_tag_attachment,
+            own_by_tags,
+            own_by_tags_attachment,
+            with_selector_tags,
+            with_selector_tags_attachment,
             scene,
         })
     }
@@ -254,6 +313,11 @@ async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, St
 /// Creates a group, and launches an instance that waits at its hook, and runs.
 async fn node_of(scene: &Scene, group: &str) -> Result<String> {
     scene.group(group).await?;
+    launched(scene, group).await
+}
+
+/// Launches an instance of a group, and waits until it runs.
+async fn launched(scene: &Scene, group: &str) -> Result<String> {
     scene.scale(group, 1).await?;
     wait_for(LIMIT, "a running instance", async || {
         Ok(scene.local.with_world(|world| {
