@@ -44,7 +44,7 @@ pub const NETWORK_TAG: (&str, &str) = ("hookline-networks", "nodes");
 
 /// How the configuration limits the subnets and the security groups in which interfaces may be created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NetworkLimit {
+pub enum RoleLimit {
     /// To those of the profiles, by their ids.
     #[default]
     Ids,
@@ -54,11 +54,11 @@ pub enum NetworkLimit {
     Tag,
 }
 
-impl NetworkLimit {
+impl RoleLimit {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ids, Self::Vpc, Self::Tag];
 
-    /// The resources of the template that are others than with [`NetworkLimit::Ids`].
+    /// The resources of the template that are others than with [`RoleLimit::Ids`].
     fn changed(self) -> Option<&'static str> {
         match self {
             Self::Ids => None,
@@ -96,7 +96,7 @@ pub fn deployment() -> Deployment {
 ///
 /// # Errors
 /// If the template cannot be read.
-pub fn in_partition(partition: &str, limit: NetworkLimit) -> Result<TemplateRoles> {
+pub fn in_partition(partition: &str, limit: RoleLimit) -> Result<TemplateRoles> {
     let mut resources = read(TEMPLATE)?;
     if let Some(changed) = limit.changed() {
         resources.extend(read(changed)?);
@@ -179,7 +179,7 @@ fn read(file: &str) -> Result<Map<String, Value>> {
 /// The roles of the fixture without a limit, read once, or why they cannot be read.
 fn fixture() -> Result<&'static TemplateRoles> {
     static ROLES: LazyLock<Result<TemplateRoles>> =
-        LazyLock::new(|| in_partition("aws", NetworkLimit::Ids));
+        LazyLock::new(|| in_partition("aws", RoleLimit::Ids));
     ROLES.as_ref().map_err(|error| anyhow!("{error:#}"))
 }
 
@@ -227,9 +227,9 @@ pub fn rule_of_reconcile(part: &str) -> Option<String> {
 ///
 /// # Errors
 /// If the template cannot be read.
-pub fn of_scene(scene: &Scene, profile: &Value, limit: NetworkLimit) -> Result<TemplateRoles> {
+pub fn of_scene(scene: &Scene, profile: &Value, limit: RoleLimit) -> Result<TemplateRoles> {
     let mut roles = match limit {
-        NetworkLimit::Ids => fixture()?.clone(),
+        RoleLimit::Ids => fixture()?.clone(),
         limit => in_partition("aws", limit)?,
     };
     name_networks(&mut roles, scene, profile)?;
@@ -315,7 +315,7 @@ pub fn put(local: &LocalAws, scene: &Scene) -> Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_for_profile(local: &LocalAws, scene: &Scene, profile: &Value) -> Result<()> {
-    give(local, of_scene(scene, profile, NetworkLimit::Ids)?)
+    give(local, of_scene(scene, profile, RoleLimit::Ids)?)
 }
 
 /// Gives roles to the fake AWS.
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn every_function_and_state_machine_has_a_role_of_its_own() -> Result<()> {
-        let roles = in_partition("aws", NetworkLimit::Ids)?;
+        let roles = in_partition("aws", RoleLimit::Ids)?;
         let mut arns = Vec::new();
         for name in of_programs()?.keys() {
             let role = roles.functions.get(name).or(roles.state_machines.get(name));
@@ -359,7 +359,7 @@ mod tests {
     fn roles_name_no_partition() -> Result<()> {
         let partitions = ["aws", "aws-cn", "aws-us-gov"].into_iter();
         for (partition, limit) in
-            partitions.flat_map(|one| NetworkLimit::ALL.map(|limit| (one, limit)))
+            partitions.flat_map(|one| RoleLimit::ALL.map(|limit| (one, limit)))
         {
             let roles = in_partition(partition, limit)?;
             assert_eq!(roles.roles()?.len(), roles.documents.len());

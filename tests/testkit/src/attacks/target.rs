@@ -10,7 +10,7 @@ use hookline_local::{LocalAws, Settings, World};
 use serde_json::Value;
 
 use super::queues::QUEUES;
-use crate::roles::{self, NetworkLimit};
+use crate::roles::{self, RoleLimit};
 use crate::scene::{Scene, Size};
 use crate::stage::LIMIT;
 use crate::wait::wait_for;
@@ -126,7 +126,7 @@ impl Target {
     ///
     /// # Errors
     /// If the fake AWS refuses a part of it.
-    pub async fn build(limit: NetworkLimit, vpc_owner: Option<&str>) -> Result<Self> {
+    pub async fn build(limit: RoleLimit, vpc_owner: Option<&str>) -> Result<Self> {
         let target = Self::build_in_own_vpc(limit).await?;
         let scene = &target.scene;
         if let Some(owner) = vpc_owner {
@@ -136,7 +136,7 @@ impl Target {
         Ok(target)
     }
 
-    async fn build_in_own_vpc(limit: NetworkLimit) -> Result<Self> {
+    async fn build_in_own_vpc(limit: RoleLimit) -> Result<Self> {
         let local = LocalAws::new(Settings::for_tests());
         let size = Size {
             azs: 1,
@@ -282,14 +282,14 @@ impl Target {
 
 /// Creates a subnet and a security group that the limit leaves out. With a limit by tag, tags those of
 /// the scene.
-async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, String)> {
+async fn other_network(scene: &Scene, limit: RoleLimit) -> Result<(String, String)> {
     let (vpc, block) = match limit {
-        NetworkLimit::Vpc => {
+        RoleLimit::Vpc => {
             let create = scene.ec2.create_vpc().cidr_block("10.1.0.0/16");
             let vpc = create.send().await?.vpc.context("no VPC")?;
             (vpc.vpc_id.context("no id")?, "10.1.200.0/24")
         }
-        NetworkLimit::Ids | NetworkLimit::Tag => (scene.vpc.clone(), "10.0.200.0/24"),
+        RoleLimit::Ids | RoleLimit::Tag => (scene.vpc.clone(), "10.0.200.0/24"),
     };
     let create = scene.ec2.create_subnet().vpc_id(&vpc).cidr_block(block);
     let subnet = create.send().await?.subnet.context("no subnet")?;
@@ -297,7 +297,7 @@ async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, St
     let group = scene.ec2.create_security_group().vpc_id(&vpc);
     let group = group.group_name("other").description("somebody else's");
     let group = group.send().await?.group_id().context("no id")?.to_owned();
-    if limit == NetworkLimit::Tag {
+    if limit == RoleLimit::Tag {
         let (key, value) = roles::NETWORK_TAG;
         let tag = |value| Tag::builder().key(key).value(value).build();
         let own = scene.networks.iter().flat_map(|network| &network.subnets);
