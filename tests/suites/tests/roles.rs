@@ -248,8 +248,11 @@ const REDUNDANT_LIMITED: (&str, &str, &str) = (
 async fn policy_with_one_restriction_less_lets_an_attack_through() -> Result<()> {
     for limit in RoleLimit::ALL {
         let mut redundant = REDUNDANT.to_vec();
-        if limit != RoleLimit::Ids {
-            redundant.push(REDUNDANT_LIMITED);
+        match limit {
+            RoleLimit::Ids => {}
+            RoleLimit::Vpc | RoleLimit::Tag => redundant.push(REDUNDANT_LIMITED),
+            // Then the names of the groups are all that limits them.
+            RoleLimit::Names => redundant.retain(|(.., on)| *on != "autoScalingGroupName/*"),
         }
         let outcomes = Outcomes::of_all_limited_by(limit).await?;
         each_restriction_denies_something(&outcomes, &redundant)

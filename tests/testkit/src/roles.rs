@@ -6,8 +6,9 @@
 //! subnet and one security group. A scene has others: each statement about the one names those of
 //! the scene instead, as the CDK names every subnet and security group of a profile.
 //!
-//! With a `networkLimit`, one role is another. `limited-by-vpc.json` and `limited-by-tag.json` hold what
-//! differs. `traffic.json` and `traffic-of-others.json` hold the roles of the traffic stack.
+//! With a `networkLimit`, one role is another, and with `autoScalingGroupNamePatterns` those are that
+//! complete hooks or pause groups. `limited-by-vpc.json`, `limited-by-tag.json` and `limited-by-names.json`
+//! hold what differs. `traffic.json` and `traffic-of-others.json` hold the roles of the traffic stack.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -24,6 +25,7 @@ use crate::scene::Scene;
 const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
 const LIMITED_BY_VPC: &str = include_str!("../../fixtures/roles/limited-by-vpc.json");
 const LIMITED_BY_TAG: &str = include_str!("../../fixtures/roles/limited-by-tag.json");
+const LIMITED_BY_NAMES: &str = include_str!("../../fixtures/roles/limited-by-names.json");
 const CONFIGURATION: &str = include_str!("../../fixtures/roles/hookline.config.json");
 const TRAFFIC: &str = include_str!("../../fixtures/roles/traffic.json");
 const TRAFFIC_OF_OTHERS: &str = include_str!("../../fixtures/roles/traffic-of-others.json");
@@ -42,21 +44,24 @@ const VPC: &str = "vpc-00000000000000001";
 /// The tag of the fixture's subnets and security groups, with a limit by tag.
 pub const NETWORK_TAG: (&str, &str) = ("hookline-networks", "nodes");
 
-/// How the configuration limits the subnets and the security groups in which interfaces may be created.
+/// How the configuration limits what the roles may use: the subnets and the security groups in which
+/// interfaces may be created, and the groups whose hooks may be completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RoleLimit {
-    /// To those of the profiles, by their ids.
+    /// To the networks of the profiles, by their ids, and to the groups that carry the tags of a selector.
     #[default]
     Ids,
     /// `networkLimit.vpcIds`.
     Vpc,
     /// `networkLimit.tag`.
     Tag,
+    /// `autoScalingGroupNamePatterns`, for the groups of profiles that select by tags.
+    Names,
 }
 
 impl RoleLimit {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ids, Self::Vpc, Self::Tag];
+    pub const ALL: [Self; 4] = [Self::Ids, Self::Vpc, Self::Tag, Self::Names];
 
     /// The resources of the template that are others than with [`RoleLimit::Ids`].
     fn changed(self) -> Option<&'static str> {
@@ -64,6 +69,7 @@ impl RoleLimit {
             Self::Ids => None,
             Self::Vpc => Some(LIMITED_BY_VPC),
             Self::Tag => Some(LIMITED_BY_TAG),
+            Self::Names => Some(LIMITED_BY_NAMES),
         }
     }
 }

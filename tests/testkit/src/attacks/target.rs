@@ -39,6 +39,9 @@ pub struct Target {
     pub(super) node_by_tags: String,
     /// Groups that carry some of these tags.
     pub(super) partly: Vec<Partly>,
+    /// A group of a profile without a brake. With patterns of names, which are for all profiles that select
+    /// by tags, one of a naming profile.
+    pub(super) unbraked: &'static str,
     /// An instance of a group with a naming profile.
     pub(super) plain_node: String,
     /// An instance of a group of another cluster. It carries the tags of the deployment's
@@ -101,6 +104,9 @@ pub(super) const PARTLY: [(&str, &str, &[(&str, &str)]); 3] = [
     ),
     ("amf-nobodys", "with the tag of any value only", &[WIRED]),
 ];
+/// A group that the limit leaves out: one without the tags of a selector, or one with the tags of each and a
+/// name that no pattern matches.
+pub(super) const LEFT_OUT_GROUP: &str = "another-smf";
 const POOL: (&str, &str) = ("pool", "amf");
 const WIRED: (&str, &str) = ("wired", "yes");
 
@@ -185,6 +191,13 @@ impl Target {
             let tags = [("eks:cluster-name", cluster)];
             scene.plain_group(group, &tags).await?;
         }
+        // Patterns of names decide in the place of the tags.
+        let tags = [("multus", "smf"), POOL, WIRED];
+        let tags: &[_] = match limit {
+            RoleLimit::Names => &tags,
+            RoleLimit::Ids | RoleLimit::Vpc | RoleLimit::Tag => &[],
+        };
+        scene.plain_group(LEFT_OUT_GROUP, tags).await?;
         let interface =
             |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
         let untagged = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
@@ -233,6 +246,10 @@ impl Target {
             node_by_tag,
             node_by_tags,
             partly,
+            unbraked: match limit {
+                RoleLimit::Names => "plain",
+                RoleLimit::Ids | RoleLimit::Vpc | RoleLimit::Tag => "smf",
+            },
             plain_node,
             other_node,
             own,
@@ -289,7 +306,7 @@ async fn other_network(scene: &Scene, limit: RoleLimit) -> Result<(String, Strin
             let vpc = create.send().await?.vpc.context("no VPC")?;
             (vpc.vpc_id.context("no id")?, "10.1.200.0/24")
         }
-        RoleLimit::Ids | RoleLimit::Tag => (scene.vpc.clone(), "10.0.200.0/24"),
+        RoleLimit::Ids | RoleLimit::Tag | RoleLimit::Names => (scene.vpc.clone(), "10.0.200.0/24"),
     };
     let create = scene.ec2.create_subnet().vpc_id(&vpc).cidr_block(block);
     let subnet = create.send().await?.subnet.context("no subnet")?;

@@ -27,6 +27,7 @@ fn run() -> Result<bool> {
             // The table is the same.
             RoleLimit::Vpc => ("with networkLimit.vpcIds: ", false),
             RoleLimit::Tag => ("with networkLimit.tag: ", false),
+            RoleLimit::Names => ("with autoScalingGroupNamePatterns: ", false),
         };
         all_right &= report(&outcomes, title, listed);
     }

@@ -7,7 +7,8 @@ use hookline_local::iam::{AuthorizationRequest, Context};
 
 use super::{Deployed, Group, Part};
 use crate::attacks::target::{
-    BY_TAGS, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, PARTLY, SELF_MANAGED_GROUP,
+    BY_TAGS, LEFT_OUT_GROUP, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, PARTLY,
+    SELF_MANAGED_GROUP,
 };
 use crate::attacks::{Outcome, Outcomes};
 use crate::deployment::FUNCTIONS;
@@ -29,12 +30,13 @@ const NO_ID: &str = "0123456789abcdef0";
 const GROUPS_OF_PEOPLE: usize = 10;
 
 /// The groups of the fixture.
-const OF_FIXTURE: [&str; 6] = [
+const OF_FIXTURE: [&str; 7] = [
     "upf",
     "smf",
     BY_TAGS,
     "plain",
     OTHER_GROUP,
+    LEFT_OUT_GROUP,
     SELF_MANAGED_GROUP,
 ];
 /// The keys of the selectors of the fixture: of one tag, and of several.
