@@ -417,13 +417,29 @@ fn expression_that_nodeadm_does_not_take_is_told_with_the_reason_and_the_types()
             "--instance-type c5.large",
         ],
     );
-    // 2 × 9 addresses, or 2 × 9 × 16 with prefixes, beside the slots.
-    assert_eq!(found.len(), 1, "{found:#?}");
+    // That is what the type has by itself, where the VPC CNI gives single addresses: 2 × 9 + 2 beside the
+    // slots. On the other types the expression holds, and whoever wrote it knows of prefixes.
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_eq!(found[1].kind, Kind::MaxPodsTooLarge, "{found:#?}");
+    assert_says(
+        &found[1],
+        &[
+            "does not take maxPodsExpression of the user data on c5.large",
+            "The number of pods is 38",
+            "c5.large has addresses for 20 pods",
+            "taken to give single addresses, as by default",
+        ],
+    );
+    assert!(!words(&found[1]).contains("c5.xlarge"), "{found:#?}");
 
     // What is wrong on every type names none of them.
     let account = by_expression(with_types(super::account(), &types), "max_pods - pods");
     let found = super::found(&account);
-    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_says(
+        &found[1],
+        &["c5.xlarge (72 of 44)", "m5.4xlarge (234 of 176)"],
+    );
     assert_says(
         &found[0],
         &[
