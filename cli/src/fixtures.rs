@@ -18,13 +18,14 @@ use serde_json::{Value, json};
 
 use crate::observed::account::{Account, Concurrency, Machine};
 use crate::observed::case::Case;
-use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::fleet::Fleet;
 use crate::observed::function::{Function, FunctionRef};
 use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 use crate::observed::role::{Role, SeenRole};
+use crate::observed::rule::{Rule, Target};
 use crate::observed::template::{Template, TemplateRef};
 
 use crate::observed::uncovered::Uncovered;

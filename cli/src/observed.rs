@@ -11,6 +11,7 @@ pub(crate) mod group;
 mod input_template;
 pub(crate) mod network;
 pub(crate) mod role;
+pub(crate) mod rule;
 pub(crate) mod scale_out;
 pub(crate) mod stack;
 pub(crate) mod template;

@@ -8,9 +8,10 @@ use super::check::answers;
 use super::interfaces::{self, Leaked};
 use super::words::{count, list};
 use super::{Finding, Kind, hooks, launches, rules};
-use crate::observed::deployment::{Deployment, Rule};
+use crate::observed::deployment::Deployment;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Group, Hook};
+use crate::observed::rule::Rule;
 use crate::observed::uncovered::Uncovered;
 
 /// All that is wrong with a deployment.

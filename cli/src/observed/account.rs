@@ -10,11 +10,12 @@ use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_user_data::OnNode;
 use ipnet::IpNet;
 
-use super::deployment::{Deployment, Rule};
+use super::deployment::Deployment;
 use super::function::{Function, FunctionRef};
 use super::group::{Group, Hook};
 use super::network::{SeenInterface, SeenSubnet};
 use super::role::SeenRole;
+use super::rule::Rule;
 use super::stack::UnknownNetwork;
 use super::template::{Template, TemplateRef};
 use super::uncovered::Uncovered;

@@ -89,37 +89,7 @@ async fn five_hundred_nodes_are_checked_with_at_most_twenty_calls() {
     assert!(evidence.contains(&in_flight), "{evidence:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn group_that_no_profile_covers_is_found_wherever_it_is_in_the_region() {
-    let deployed = right(100).await;
-    for n in 0..250 {
-        let name = format!("other-{n:04}");
-        deployed.scene.plain_group(&name, &[]).await.unwrap();
-    }
-    deployed.scene.group("z-amf").await.unwrap();
-    deployed.launch_in("z-amf", 1).await;
-    let found = checked(&deployed, "check", 1).await;
-    let finding = &found["findings"][0];
-    assert_eq!(
-        (&finding["kind"], &finding["group"]),
-        (&json!("no-rule"), &json!("z-amf")),
-        "{found:#}"
-    );
-    assert_eq!(found["notes"], json!([]));
-    let calls = calls_of_the_command(&deployed);
-    assert!(calls <= 25, "{calls} calls");
-
-    for n in 250..2_500 {
-        let name = format!("other-{n:04}");
-        deployed.scene.plain_group(&name, &[]).await.unwrap();
-    }
-    let found = checked(&deployed, "check", 0).await;
-    let note = found["notes"][0].as_str().unwrap();
-    let says = "The Region has more Auto Scaling groups than the ";
-    assert!(note.starts_with(says), "{note}");
-}
-
-fn calls_of_the_command(deployed: &Deployed) -> usize {
+pub(crate) fn calls_of_the_command(deployed: &Deployed) -> usize {
     let calls = deployed.fake.aws.calls();
     let calls = calls.iter();
     calls
