@@ -92,10 +92,13 @@ pub(super) struct Partly {
     pub(super) attachment: String,
 }
 
+/// The tags of a group.
+type TagsOfGroup = &'static [(&'static str, &'static str)];
+
 /// The group that the profile selects by several tags, and groups with some of them: what they lack, and
 /// the tags.
 pub(super) const BY_TAGS: &str = "amf";
-pub(super) const PARTLY: [(&str, &str, &[(&str, &str)]); 3] = [
+pub(super) const PARTLY: [(&str, &str, TagsOfGroup); 3] = [
     ("amf-unwired", "without one of the tags", &[POOL]),
     (
         "amf-other",
