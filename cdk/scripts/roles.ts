@@ -3,7 +3,7 @@
  * references unresolved. The tests of the fake AWS read them, and authorise the calls of the functions against them.
  *
  * `template.json` has those of the configuration. `limited-by-vpc.json` and `limited-by-tag.json` have those that are others with
- * a `networkLimit`. `traffic.json` and `traffic-of-others.json` have those of the traffic stack.
+ * a `networkLimit`, `limited-by-names.json` those with `autoScalingGroupNamePatterns`. `traffic.json` and `traffic-of-others.json` have those of the traffic stack.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { format } from 'prettier';
 import { hooklineApp } from '../lib/hookline-app';
 import { type LoadedConfig, loadConfig } from '../lib/configuration';
-import type { NetworkLimit, Traffic } from '../lib/shared/config.generated';
+import type { HooklineConfig, Traffic } from '../lib/shared/config.generated';
 import { FunctionCode } from '../lib/shared/function-code';
 
 const FIXTURES = join(__dirname, '..', '..', 'tests', 'fixtures', 'roles');
@@ -32,10 +32,13 @@ const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   'AWS::StepFunctions::StateMachine': ['StateMachineName', 'RoleArn'],
 };
 
-/** The limits of the variants. The tests of the fake AWS know the ids and the tag. */
-const NETWORK_LIMITS: Readonly<Record<string, NetworkLimit>> = {
-  'limited-by-vpc.json': { vpcIds: ['vpc-00000000000000001'] },
-  'limited-by-tag.json': { tag: { key: 'hookline-networks', value: 'nodes' } },
+/** The limits of the variants. The tests of the fake AWS know the ids, the tag and the patterns. */
+const LIMITS: Readonly<
+  Record<string, Pick<HooklineConfig, 'networkLimit' | 'autoScalingGroupNamePatterns'>>
+> = {
+  'limited-by-vpc.json': { networkLimit: { vpcIds: ['vpc-00000000000000001'] } },
+  'limited-by-tag.json': { networkLimit: { tag: { key: 'hookline-networks', value: 'nodes' } } },
+  'limited-by-names.json': { autoScalingGroupNamePatterns: ['smf*', 'amf'] },
 };
 
 /** What the traffic stack measures: with flow logs of its own, or with all that can be another owner's. The tests know the names. */
@@ -76,8 +79,8 @@ export async function roles(): Promise<[string, string][]> {
   const loaded = loadConfig(join(FIXTURES, 'hookline.config.json'));
   const all = synthesised(loaded);
   const files: [string, Resources][] = [['template.json', all]];
-  for (const [name, networkLimit] of Object.entries(NETWORK_LIMITS)) {
-    const config = { ...loaded.config, networkLimit };
+  for (const [name, limit] of Object.entries(LIMITS)) {
+    const config = { ...loaded.config, ...limit };
     files.push([name, changed(all, synthesised({ ...loaded, config }))]);
   }
   for (const [name, traffic] of Object.entries(TRAFFIC)) {

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::judge::words::list;
-use crate::observed::deployment::{Deployment, MACHINE, Rule};
+use crate::observed::deployment::{Deployment, MACHINE};
+use crate::observed::rule::Rule;
 use crate::settings::AwsSettings;
 
 /// The most rules that a text lists.

@@ -18,14 +18,17 @@ use serde_json::{Value, json};
 
 use crate::observed::account::{Account, Concurrency, Machine};
 use crate::observed::case::Case;
-use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::fleet::Fleet;
 use crate::observed::function::{Function, FunctionRef};
 use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 use crate::observed::role::{Role, SeenRole};
+use crate::observed::rule::{Rule, Target};
 use crate::observed::template::{Template, TemplateRef};
+
+use crate::observed::uncovered::Uncovered;
 use crate::observed::user_data::{MaxPods, Said, UserData};
 
 /// The time of every observation, in seconds since the epoch.
@@ -109,8 +112,7 @@ pub(crate) fn fleet() -> Fleet {
             ..Group::default()
         }],
         hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
-        uncovered: Vec::new(),
-        not_looked_at: Vec::new(),
+        uncovered: Uncovered::default(),
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),

@@ -2,6 +2,7 @@
 //! once.
 
 mod throttled;
+mod uncovered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,14 +21,16 @@ use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
 use crate::observed::fleet::Fleet;
-use crate::observed::group::{Activity, Group, Hook, Hooks, Member};
+use crate::observed::group::{Activity, Group, Hooks, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, created_for};
+use crate::observed::uncovered::Uncovered;
 
 pub(crate) use throttled::throttled;
+pub(crate) use uncovered::{Others, uncovered};
 
 /// The most calls of a look at a deployment with few groups. With that for throttled calls,
 /// `status` makes 20.
-const MAX_CALLS: usize = 19;
+pub(crate) const MAX_CALLS: usize = 19;
 /// The least executions that are described, so that there is a reason for a failure.
 const MIN_DESCRIBED: usize = 2;
 /// The most executions that a search describes.
@@ -41,8 +44,6 @@ const GROUPS_WITH_OWN_ACTIVITIES: usize = 3;
 const MAX_ACTIVITY_PAGES: usize = 10;
 /// The most of the newest instances that run beside a group that are looked up for its warm pool.
 const MAX_NEWEST_OF_POOLS: usize = 200;
-/// The most groups of no profile whose hooks are looked up.
-pub(crate) const MAX_UNCOVERED: usize = 3;
 /// How far back an execution or a launch that failed still matters, in seconds.
 const RECENT: i64 = 3_600;
 
@@ -89,7 +90,7 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         aws.interfaces(&filters),
         aws.executions(&deployment.machine, None),
     )?;
-    let (mut groups, others) = groups(aws, &deployment, &names, &instances).await?;
+    let (mut groups, mut others) = groups(aws, &deployment, &names, &instances).await?;
     let name = deployment.name(&interfaces);
     let interfaces = of_deployment(&name, interfaces);
     let of_activities = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
@@ -113,8 +114,6 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         hooks(aws, &groups),
         entering_pools(aws, &groups, &instances, &interfaces)
     )?;
-    let most = (MAX_CALLS + further).saturating_sub(aws.calls() + MIN_DESCRIBED);
-    let (uncovered, not_looked_at) = uncovered(aws, others, most.min(MAX_UNCOVERED)).await?;
     launching_into_pools(&mut groups, &entering, &activities);
     for group in &mut groups {
         if let Some(hooks) = hooks.get(&group.name) {
@@ -128,13 +127,12 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         deployment,
         groups,
         hooks,
-        uncovered,
-        not_looked_at,
+        uncovered: Uncovered::default(),
         activities,
         all_activities,
         instances: instances
-            .into_iter()
-            .map(|seen| (seen.instance.id.clone(), seen))
+            .iter()
+            .map(|seen| (seen.instance.id.clone(), seen.clone()))
             .collect(),
         entering_pools: entering
             .into_iter()
@@ -144,13 +142,14 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         listed,
         described: Vec::new(),
     };
-    let wanted = to_describe(
-        &fleet,
-        (MAX_CALLS + further)
-            .saturating_sub(aws.calls())
-            .max(MIN_DESCRIBED),
-    );
+    let most = MAX_CALLS + further;
+    let kept = others.calls(&fleet.deployment);
+    let budget = most.saturating_sub(aws.calls() + kept);
+    let wanted = to_describe(&fleet, budget.max(MIN_DESCRIBED));
     fleet.described = describe(aws, wanted).await?;
+    // With what is left: the others of a Region can be many.
+    let found = uncovered(aws, &fleet.deployment, others, Some(&instances), most).await?;
+    fleet.uncovered = found;
     // What was waited for has happened by then.
     fleet.now = now();
     Ok(fleet)
@@ -303,18 +302,16 @@ async fn groups(
     deployment: &Deployment,
     names: &[String],
     instances: &[SeenInstance],
-) -> Result<(Vec<Group>, Vec<Group>), aws::Error> {
+) -> Result<(Vec<Group>, Others), aws::Error> {
     if !deployment.selects_by_tag() {
-        let (groups, mut others) = tokio::try_join!(aws.groups(Some(names)), aws.first_groups())?;
-        others.retain(|other| !names.contains(&other.name));
-        return Ok((groups, others));
+        return tokio::try_join!(aws.groups(Some(names)), Others::first(aws));
     }
     let of_instances: BTreeSet<&String> = instances
         .iter()
         .filter_map(|seen| seen.instance.tags.get(GROUP_TAG))
         .collect();
     let groups = aws.groups(None).await?.into_iter();
-    Ok(groups.partition(|group| {
+    let (groups, others) = groups.partition(|group| {
         let selects = |selector: &Selector| selector.covers(&group.name, &group.tags);
         names.contains(&group.name)
             || of_instances.contains(&group.name)
@@ -322,25 +319,8 @@ async fn groups(
                 .profiles
                 .iter()
                 .any(|input| selects(&input.profile.selector))
-    }))
-}
-
-/// Those of these groups in which launches wait, with the launch hooks that they wait at: `most` of
-/// them, a call for each; and the names of the rest.
-async fn uncovered(
-    aws: &Aws,
-    mut others: Vec<Group>,
-    most: usize,
-) -> Result<(Vec<(Group, Vec<Hook>)>, Vec<String>)> {
-    others.retain(|group| group.waiting().next().is_some());
-    let rest = others.split_off(most.min(others.len()));
-    let mut hooks = hooks(aws, &others).await?;
-    let others = others.into_iter().map(|group| {
-        let hooks = hooks.remove(&group.name).unwrap_or_default();
-        (group, hooks.launch)
     });
-    let rest = rest.into_iter().map(|group| group.name);
-    Ok((others.collect(), rest.collect()))
+    Ok((groups, Others::all(others)))
 }
 
 /// Whether the deployment prepares instances of a group: a profile or a rule names it, or a profile

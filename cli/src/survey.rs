@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::aws::{self, Aws};
 use crate::error::{Code, Error, Result};
-use crate::observe::{self, MAX_UNCOVERED};
+use crate::observe::{self, MAX_CALLS, Others};
 use crate::observed::account::{Account, Concurrency, CouldNotLook};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 10;
 /// # Errors
 /// Returns why a call failed that was not denied.
 pub(crate) async fn account(aws: &Aws, account: &mut Account) -> Result<()> {
-    groups(aws, account).await?;
+    let others = groups(aws, account).await?;
     let (hooks, templates) = tokio::join!(hooks(aws, account), templates(aws, account));
     let (hooks, hooks_denied) = hooks?;
     let (templates, templates_denied) = templates?;
@@ -44,7 +44,31 @@ pub(crate) async fn account(aws: &Aws, account: &mut Account) -> Result<()> {
     account.could_not_look.extend(hooks_denied);
     account.could_not_look.extend(templates_denied);
     network(aws, account).await?;
-    parts(aws, account).await
+    parts(aws, account).await?;
+    uncovered(aws, account, others).await
+}
+
+/// How many calls more than the rest of the look are made to list the groups of a Region that has more than
+/// a page of them, and to look up their hooks.
+const FOR_OTHER_GROUPS: usize = 5;
+
+/// The groups that no profile covers.
+async fn uncovered(aws: &Aws, account: &mut Account, others: Others) -> Result<()> {
+    // A profile that is not deployed yet need not cover what the deployed ones do.
+    let Some(deployment) = account.deployment.clone().filter(|_| account.deployed) else {
+        return Ok(());
+    };
+    let most = MAX_CALLS.max(aws.calls() + FOR_OTHER_GROUPS);
+    let answer = match observe::uncovered(aws, &deployment, others, None, most).await {
+        Ok(found) => Ok(found),
+        Err(Error::Aws(error)) => Err(error),
+        Err(other) => return Err(other),
+    };
+    let looked = looked(answer, "the launch hooks of groups that no profile covers")?;
+    if let Some(found) = note(account, looked) {
+        account.uncovered = found;
+    }
+    Ok(())
 }
 
 /// What was seen, or why it could not be.
@@ -103,7 +127,8 @@ pub(crate) async fn stack(aws: &Aws, account: &mut Account, name: &str) -> Resul
     Ok(note(account, looked).flatten())
 }
 
-async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
+/// The groups of the profiles. Returns others of the Region.
+async fn groups(aws: &Aws, account: &mut Account) -> Result<Others> {
     let mut names = BTreeSet::new();
     let mut by_tag = false;
     for input in &account.profiles {
@@ -122,37 +147,17 @@ async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
     let what = "the groups, what they launch, and how large they may be";
     let groups = looked(answer, what)?;
     let groups = note(account, groups).unwrap_or_default();
-    let mut others = Vec::new();
-    if account.deployed && !by_tag {
-        let answer = looked(aws.first_groups().await, what)?;
-        others = note(account, answer).unwrap_or_default();
-        others.retain(|other| !groups.iter().any(|group| group.name == other.name));
-    }
     let covers = |group: &Group| {
         let mut profiles = account.profiles.iter();
         profiles.any(|input| input.profile.selector.covers(&group.name, &group.tags))
     };
-    let (groups, uncovered): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(covers);
-    others.extend(uncovered);
+    let (groups, rest): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(covers);
     account.groups = groups;
-    // A profile that is not deployed yet need not cover what the deployed ones do.
-    let Some(deployment) = account.deployment.clone().filter(|_| account.deployed) else {
-        return Ok(());
-    };
-    others.retain(|group| group.waiting().next().is_some());
-    for group in others.into_iter().take(MAX_UNCOVERED) {
-        let what = "the launch hooks of groups that no profile covers";
-        // Also by the tags of its instances, and by a profile that has retired.
-        let covered = looked(observe::covers(aws, &deployment, &group).await, what)?;
-        if note(account, covered) != Some(false) {
-            continue;
-        }
-        let hooks = looked(aws.hooks(&group.name).await, what)?;
-        if let Some(hooks) = note(account, hooks) {
-            account.uncovered.push((group, hooks.launch));
-        }
+    if !account.deployed || by_tag {
+        return Ok(Others::all(rest));
     }
-    Ok(())
+    let others = looked(Others::first(aws).await, what)?;
+    Ok(note(account, others).unwrap_or_default())
 }
 
 async fn hooks(

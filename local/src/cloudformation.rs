@@ -1,8 +1,10 @@
-//! CloudFormation: DescribeStacks, of stacks that a test puts. Nothing is deployed; requests can go to another server, as
-//! ministack, which deploys ([`crate::forward`]).
+//! CloudFormation: DescribeStacks, ListStackResources and GetTemplate, of stacks that a test puts. Nothing is deployed;
+//! requests can go to another server, as ministack, which deploys ([`crate::forward`]).
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+
+use serde_json::Value;
 
 use crate::local_aws::lock;
 use crate::wire::error::ApiError;
@@ -15,14 +17,22 @@ pub struct CloudFormation {
     stacks: Mutex<BTreeMap<String, Stack>>,
 }
 
-/// A stack, as far as DescribeStacks tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stack {
     /// Its status, as `CREATE_COMPLETE`.
     pub status: String,
     /// The values of its outputs, by their names.
     pub outputs: BTreeMap<String, String>,
+    /// Its template.
+    pub template: Value,
+    /// The type and the physical id of each of its resources, by their logical ids.
+    pub resources: BTreeMap<String, (String, String)>,
 }
+
+/// How many resources a page of ListStackResources has (CloudFormation API Reference,
+/// ListStackResources: the results can be paginated; the size of a page is not documented).
+const PAGE: usize = 100;
 
 impl CloudFormation {
     /// Puts a stack in the place of one of this name.
@@ -37,10 +47,14 @@ pub(crate) fn act(
     action: &str,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    if action != "DescribeStacks" {
+    if !["DescribeStacks", "ListStackResources", "GetTemplate"].contains(&action) {
         return Err(ApiError::invalid_action(action));
     }
     let name = params.required_str("StackName")?;
+    // The logical id after which the page begins.
+    let after = params.str("NextToken").unwrap_or_default();
+    // Without a transform, both stages are the same template.
+    let _ = params.str("TemplateStage");
     params.finish()?;
     let stacks = lock(&cloudformation.stacks);
     let stack = stacks.get(&name).ok_or_else(|| {
@@ -51,6 +65,14 @@ pub(crate) fn act(
         )
     })?;
     let mut xml = Xml::new();
+    if action == "GetTemplate" {
+        xml.text("TemplateBody", &stack.template);
+        return Ok(xml.into_string());
+    }
+    if action == "ListStackResources" {
+        write_resources(&mut xml, stack, &after);
+        return Ok(xml.into_string());
+    }
     xml.members("Stacks", [stack], |xml, stack| {
         xml.text("StackName", &name);
         xml.text("CreationTime", "2026-01-01T00:00:00Z");
@@ -61,4 +83,58 @@ pub(crate) fn act(
         });
     });
     Ok(xml.into_string())
+}
+
+fn write_resources(xml: &mut Xml, stack: &Stack, after: &str) {
+    let left = stack.resources.iter();
+    let left: Vec<_> = left.filter(|(id, _)| id.as_str() > after).collect();
+    let page = left.iter().take(PAGE);
+    xml.members(
+        "StackResourceSummaries",
+        page,
+        |xml, (logical, (kind, physical))| {
+            xml.text("LogicalResourceId", logical);
+            xml.text("PhysicalResourceId", physical);
+            xml.text("ResourceType", kind);
+            xml.text("ResourceStatus", &stack.status);
+            xml.text("LastUpdatedTimestamp", "2026-01-01T00:00:00Z");
+        },
+    );
+    if left.len() > PAGE {
+        xml.optional("NextToken", left.get(PAGE - 1).map(|(logical, _)| logical));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::query::Dialect;
+
+    #[test]
+    fn list_of_a_stack_s_resources_has_pages() {
+        let cloudformation = CloudFormation::default();
+        let kind = "AWS::IAM::Role".to_owned();
+        let resources =
+            (0..=PAGE).map(|n| (format!("Role{n:03}"), (kind.clone(), format!("role-{n}"))));
+        let stack = Stack {
+            status: "CREATE_COMPLETE".to_owned(),
+            resources: resources.collect(),
+            ..Stack::default()
+        };
+        cloudformation.put("one", stack);
+        let list = |params: &str| {
+            let mut params = Params::parse(Dialect::Query, "", params.as_bytes());
+            act(&cloudformation, "ListStackResources", &mut params)
+        };
+        let first = list("StackName=one").unwrap();
+        assert!(first.contains("<PhysicalResourceId>role-99<"), "{first}");
+        assert!(!first.contains("role-100"), "{first}");
+        assert!(first.contains("<NextToken>Role099<"), "{first}");
+        let rest = list("StackName=one&NextToken=Role099").unwrap();
+        assert!(
+            rest.contains("role-100") && !rest.contains("NextToken"),
+            "{rest}"
+        );
+        assert_eq!(list("StackName=two").unwrap_err().code, "ValidationError");
+    }
 }

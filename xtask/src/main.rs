@@ -107,10 +107,10 @@ enum Task {
     Permissions,
     /// Try the facts about AWS that the product and the fake AWS rest on
     ///
-    /// On the fake AWS, or with --aws --vpc VPC --yes in an AWS account (docs/conformance.md). The
-    /// last line is a count; the exit status is 0 only if there is no difference. `cargo xtask
-    /// conformance -- --help` shows the options: --endpoint, --cleanup, --only, --report, --record,
-    /// --replay and more.
+    /// On the fake AWS, or with --aws --vpc VPC --yes in an AWS account (docs/conformance.md). With
+    /// --aws --stack STACK it only looks at the roles of a deployment. The last line is a count; the
+    /// exit status is 0 only if there is no difference. `cargo xtask conformance -- --help` shows the
+    /// options: --endpoint, --cleanup, --only, --report, --record, --replay and more.
     Conformance {
         /// Arguments of the conformance suite
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

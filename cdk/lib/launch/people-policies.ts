@@ -49,7 +49,7 @@ const INVOKED: Readonly<Record<PersonPolicyName, readonly FunctionName[]>> = {
  * The length of the statements about groups in a policy, in characters. A managed policy has 6,144 characters, and CDK does not
  * split it; the rest is left for its other statements.
  */
-const MAX_GROUPS_LENGTH = 2500;
+const MAX_GROUPS_LENGTH = 2700;
 /** The tags of `hookline resume`: a statement about the groups of its own. */
 const RESUME_ACTION = 'autoscaling:CreateOrUpdateTags';
 /** The length of the condition on its tag keys. */
@@ -108,8 +108,17 @@ export class PeoplePolicies extends Construct {
   }
 }
 
-/** The length of the statements about the groups of the profiles for one set of actions. */
+/**
+ * The length of the statements about the groups of the profiles for one set of actions. The partition, the Region and the account
+ * of an ARN are longer as tokens of the CDK than they are deployed.
+ */
 function lengthOfGroups(resources: ProfileResources): number {
-  const lengths = resources.launchLimits.map((limit) => JSON.stringify(limit).length + STATEMENT_LENGTH);
+  const lengths = resources.launchLimits.map(
+    (limit) => JSON.stringify(limit).replaceAll(TOKEN, DEPLOYED).length + STATEMENT_LENGTH,
+  );
   return lengths.reduce((sum, length) => sum + length, 0);
 }
+
+const TOKEN = /\$\{Token\[[^\]]*\]\}/g;
+/** As long as an account's number. A partition and a Region have no more characters than two of these. */
+const DEPLOYED = '123456789012';

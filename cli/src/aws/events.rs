@@ -3,7 +3,7 @@
 use aws_sdk_eventbridge::types::{RuleState, Target as SdkTarget};
 
 use super::{Aws, Error};
-use crate::observed::deployment::{Retry, Rule, Target};
+use crate::observed::rule::{Retry, Rule, Target};
 
 /// The most pages of rules that are read. A bus has at most 300 rules by default (EventBridge
 /// quotas, "Rules"), and a page has 100.

@@ -61,16 +61,21 @@ impl Aws {
         Ok(found)
     }
 
-    /// The first hundred groups of the Region (DescribeAutoScalingGroups).
+    /// A page of the groups of the Region, a hundred at most, and the token of the next one
+    /// (DescribeAutoScalingGroups). Without a token, the first page.
     ///
     /// # Errors
     /// Returns why the call failed.
-    pub(crate) async fn first_groups(&self) -> Result<Vec<Group>, Error> {
+    pub(crate) async fn page_of_groups(
+        &self,
+        token: Option<String>,
+    ) -> Result<(Vec<Group>, Option<String>), Error> {
         let call = self.autoscaling.describe_auto_scaling_groups();
-        let answer = call.max_records(PAGE).send().await;
+        let answer = call.max_records(PAGE).set_next_token(token).send().await;
         let page = self.answer("autoscaling:DescribeAutoScalingGroups", answer)?;
         let groups = page.auto_scaling_groups.unwrap_or_default();
-        Ok(groups.into_iter().filter_map(group).collect())
+        let groups = groups.into_iter().filter_map(group).collect();
+        Ok((groups, page.next_token))
     }
 
     /// These instances, as Auto Scaling knows them in groups and in warm pools, each with its group

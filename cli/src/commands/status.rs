@@ -6,7 +6,7 @@ use crate::discover;
 use crate::error::{Code, Result};
 use crate::judge::interfaces::Leaked;
 use crate::judge::launches::outcome;
-use crate::judge::words::{ago, clock, duration, list};
+use crate::judge::words::{ago, clock, duration};
 use crate::judge::{Finding, trouble};
 use crate::observe;
 use crate::observed::fleet::Fleet;
@@ -138,22 +138,13 @@ impl Status {
             all_launches: fleet.all_activities,
             trouble: trouble::with_leaked(fleet, &leaked),
             leaked_interfaces: leaked,
-            notes: unknown.into_iter().chain(not_looked_at(fleet)).collect(),
+            notes: unknown
+                .into_iter()
+                .chain(trouble::not_looked_at(&fleet.uncovered))
+                .collect(),
             throttled: throttled.ok(),
         }
     }
-}
-
-/// The groups of no profile that were not looked at, in words.
-fn not_looked_at(fleet: &Fleet) -> Option<String> {
-    let names = &fleet.not_looked_at;
-    (!names.is_empty()).then(|| {
-        format!(
-            "Launches wait in groups that no profile covers, and it was not looked at which hooks: {}. `hookline explain GROUP` \
-             does.",
-            list(names, 5)
-        )
-    })
 }
 
 impl Row {

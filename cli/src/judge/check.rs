@@ -15,7 +15,7 @@ mod versions;
 
 use hookline_domain::profile::Selector;
 
-use super::trouble::{no_group_with_tags, uncovered};
+use super::trouble::{no_group_with_tags, not_looked_at, uncovered};
 use super::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
@@ -36,7 +36,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     }
     found.extend(missing_groups(account));
     if let Some(deployment) = &account.deployment {
-        let uncovered = uncovered(deployment, &account.uncovered).into_iter();
+        let uncovered = uncovered(deployment, &account.uncovered.groups).into_iter();
         found.extend(uncovered.map(|finding| finding.at("the selectors of the profiles")));
     }
     found.extend(answers::findings(account));
@@ -69,6 +69,7 @@ pub(crate) fn notes(account: &Account) -> Vec<String> {
     notes.extend(network::notes(account));
     notes.extend(roles::notes(account));
     notes.extend(rates::notes(account));
+    notes.extend(not_looked_at(&account.uncovered));
     let new = account.profiles.iter().filter(|input| {
         let mut groups = account.groups_of(&input.profile.selector);
         is_of_node_group(account, &input.profile.name) && groups.next().is_none()

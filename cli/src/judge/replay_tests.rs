@@ -2,8 +2,9 @@ use hookline_domain::execution::names::StateMachine;
 
 use super::*;
 use crate::fixtures::{MACHINE, NOW, case, execution, id, interface, profile, rules};
-use crate::observed::deployment::{Deployment, Rule};
+use crate::observed::deployment::Deployment;
 use crate::observed::group::Activity;
+use crate::observed::rule::Rule;
 
 fn failed() -> Case {
     case().with_execution("FAILED", Some("Hookline.X"), "PlanInterfaces")

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::words::list;
 use super::{Finding, Kind};
-use crate::observed::deployment::{Deployment, Reconcile, Rule, Target};
+use crate::observed::deployment::{Deployment, Reconcile};
+use crate::observed::rule::{Rule, Target};
 use target::{TARGET_ID, deliver_as, put_back, sibling};
 
 /// The most names that a text lists.

@@ -6,11 +6,13 @@ use hookline_domain::tags::own;
 
 use super::check::answers;
 use super::interfaces::{self, Leaked};
-use super::words::count;
+use super::words::{count, list};
 use super::{Finding, Kind, hooks, launches, rules};
-use crate::observed::deployment::{Deployment, Rule};
+use crate::observed::deployment::Deployment;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Group, Hook};
+use crate::observed::rule::Rule;
+use crate::observed::uncovered::Uncovered;
 
 /// All that is wrong with a deployment.
 pub(crate) fn of(fleet: &Fleet) -> Vec<Finding> {
@@ -35,7 +37,7 @@ pub(crate) fn with_leaked(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     for group in &fleet.groups {
         found.extend(of_group(fleet, group));
     }
-    found.extend(uncovered(deployment, &fleet.uncovered));
+    found.extend(uncovered(deployment, &fleet.uncovered.groups));
     found.extend(interfaces::interfaces_left(
         leaked,
         fleet.running_for_unknown(),
@@ -116,6 +118,25 @@ pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) 
         }
     }
     found
+}
+
+/// What was not looked at of the groups that no profile covers, in words.
+pub(crate) fn not_looked_at(uncovered: &Uncovered) -> Vec<String> {
+    let names = &uncovered.not_looked_at;
+    let hooks = (!names.is_empty()).then(|| {
+        format!(
+            "Launches wait in groups that no profile covers, and it was not looked at which hooks: {}. `hookline explain GROUP` \
+             does.",
+            list(names, 5)
+        )
+    });
+    let groups = uncovered.listed_of_more.map(|listed| {
+        format!(
+            "The Region has more Auto Scaling groups than the {listed} that were looked at for launches that wait at a hook which \
+             nobody answers. `hookline explain GROUP` looks at one."
+        )
+    });
+    hooks.into_iter().chain(groups).collect()
 }
 
 /// The launches that wait although their execution has sent CONTINUE, as their tags say. An

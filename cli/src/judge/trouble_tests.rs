@@ -149,7 +149,7 @@ fn launches_of_a_group_that_no_profile_covers_are_told_if_nobody_answers_their_h
             default_result: "ABANDON".to_owned(),
             heartbeat_seconds: 1_800,
         };
-        fleet.uncovered = vec![(other, vec![hook])];
+        fleet.uncovered.groups = vec![(other, vec![hook])];
         fleet
     };
     let found = of(&at("hookline-launch"));

@@ -10,13 +10,15 @@ use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_user_data::OnNode;
 use ipnet::IpNet;
 
-use super::deployment::{Deployment, Rule};
+use super::deployment::Deployment;
 use super::function::{Function, FunctionRef};
 use super::group::{Group, Hook};
 use super::network::{SeenInterface, SeenSubnet};
 use super::role::SeenRole;
+use super::rule::Rule;
 use super::stack::UnknownNetwork;
 use super::template::{Template, TemplateRef};
+use super::uncovered::Uncovered;
 
 /// What was observed. What is `None` could not be looked at, and [`Account::could_not_look`] says
 /// why.
@@ -44,8 +46,8 @@ pub(crate) struct Account {
     pub(crate) unknown_network: Option<UnknownNetwork>,
     /// The groups of the profiles.
     pub(crate) groups: Vec<Group>,
-    /// Other groups of the Region in which launches wait, each with its launch hooks.
-    pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
+    /// Other groups of the Region in which launches wait.
+    pub(crate) uncovered: Uncovered,
     /// The launch hooks of each group.
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
     /// The launch templates of the groups; `None`: EC2 does not have it.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::observed::rule::{LAUNCH, Target};
 
 const ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:";
 

@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::execution::{Execution, ListedExecution};
 use super::group::{Activity, Group, Hook};
 use super::network::{SeenInstance, SeenInterface};
+use super::uncovered::Uncovered;
 
 /// What was observed.
 #[derive(Clone, Debug)]
@@ -19,11 +20,8 @@ pub(crate) struct Fleet {
     pub(crate) groups: Vec<Group>,
     /// The launch hooks of each group.
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
-    /// Groups of the Region that no profile and no rule of the deployment names, and in which
-    /// launches wait: each with its launch hooks.
-    pub(crate) uncovered: Vec<(Group, Vec<Hook>)>,
-    /// Such groups whose hooks were not looked at, as that would have taken too many calls.
-    pub(crate) not_looked_at: Vec<String>,
+    /// Groups of the Region that no profile covers, and in which launches wait.
+    pub(crate) uncovered: Uncovered,
     /// The newest activities, newest first.
     pub(crate) activities: Vec<Activity>,
     /// Whether these are all of the last hour.

@@ -4,7 +4,7 @@ use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::Value;
 
-use super::deployment::Target;
+use super::rule::Target;
 
 /// Reads a profile. The error is a sentence for people.
 pub(super) fn read(value: Value) -> Result<ProfileInput, String> {

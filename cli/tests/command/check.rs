@@ -89,7 +89,7 @@ async fn five_hundred_nodes_are_checked_with_at_most_twenty_calls() {
     assert!(evidence.contains(&in_flight), "{evidence:?}");
 }
 
-fn calls_of_the_command(deployed: &Deployed) -> usize {
+pub(crate) fn calls_of_the_command(deployed: &Deployed) -> usize {
     let calls = deployed.fake.aws.calls();
     let calls = calls.iter();
     calls

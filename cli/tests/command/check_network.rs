@@ -54,6 +54,7 @@ fn put_stack(deployed: &Deployed, status: &str, networks: &[usize]) {
     let stack = Stack {
         status: status.to_owned(),
         outputs: outputs.collect::<BTreeMap<_, _>>(),
+        ..Stack::default()
     };
     let cloudformation = deployed.fake.aws.cloudformation();
     cloudformation.put("hookline-network", stack);
@@ -196,6 +197,7 @@ async fn profile_that_breaks_a_rule_with_the_stacks_ids_is_told_and_no_fault_of_
     let stack = Stack {
         status: "UPDATE_COMPLETE".to_owned(),
         outputs,
+        ..Stack::default()
     };
     let cloudformation = deployed.fake.aws.cloudformation();
     cloudformation.put("hookline-network", stack);

@@ -32,6 +32,7 @@ mod scale_out;
 mod snapshots;
 mod status;
 mod timeline;
+mod uncovered;
 mod user_data;
 mod versions;
 mod watch;

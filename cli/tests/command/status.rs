@@ -45,7 +45,7 @@ async fn deployment_at_rest_is_without_trouble() {
 }
 
 /// EventBridge and the scene make calls too.
-fn calls_of_command(deployed: &Deployed) -> usize {
+pub(crate) fn calls_of_command(deployed: &Deployed) -> usize {
     let aws = &deployed.fake.aws;
     aws.calls_where(|call| call.user_agent.contains("app/Hookline"))
         .len()

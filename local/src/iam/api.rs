@@ -1,5 +1,6 @@
-//! IAM's own API: GetRole, ListRoles and GetAccountAuthorizationDetails for a look at roles, and
-//! SimulateCustomPolicy (IAM API Reference).
+//! IAM's own API: GetRole, ListRoles and GetAccountAuthorizationDetails for a look at roles, GetPolicy and
+//! GetPolicyVersion for managed policies, SimulateCustomPolicy and SimulatePrincipalPolicy (IAM API
+//! Reference).
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,10 @@ pub(crate) fn act(iam: &Iam, action: &str, params: &mut Params) -> Result<String
         "GetRole" => get(iam, params),
         "ListRoles" => list(iam, params),
         "GetAccountAuthorizationDetails" => authorization_details(iam, params),
+        "GetPolicy" => policy(iam, params),
+        "GetPolicyVersion" => policy_version(iam, params),
         "SimulateCustomPolicy" => simulate::custom_policy(params),
+        "SimulatePrincipalPolicy" => simulate::principal_policy(iam, params),
         _ => Err(ApiError::invalid_action(action)),
     }
 }
@@ -60,8 +64,46 @@ fn list(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     Ok(xml.into_string())
 }
 
-/// Roles with their policies, which are inline. The fake AWS has no users, groups or managed
-/// policies.
+/// The only version of a managed policy.
+const VERSION: &str = "v1";
+
+fn policy(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
+    let arn = params.required_str("PolicyArn")?;
+    params.finish()?;
+    iam.policy(&arn).ok_or_else(|| no_policy(&arn))?;
+    let mut xml = Xml::new();
+    xml.element("Policy", |xml| {
+        xml.text("PolicyName", name(&arn));
+        xml.text("Arn", &arn);
+        xml.text("DefaultVersionId", VERSION);
+        xml.text("AttachmentCount", 0);
+        xml.text("IsAttachable", true);
+    });
+    Ok(xml.into_string())
+}
+
+fn policy_version(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
+    let arn = params.required_str("PolicyArn")?;
+    let version = params.required_str("VersionId")?;
+    params.finish()?;
+    let document = iam.policy(&arn).filter(|_| version == VERSION);
+    let document = document.ok_or_else(|| no_policy(&arn))?;
+    let mut xml = Xml::new();
+    xml.element("PolicyVersion", |xml| {
+        xml.text("Document", url_encoded(&document.to_string()));
+        xml.text("VersionId", VERSION);
+        xml.text("IsDefaultVersion", true);
+    });
+    Ok(xml.into_string())
+}
+
+fn no_policy(arn: &str) -> ApiError {
+    let message = format!("Policy {arn} does not exist or is not attachable.");
+    ApiError::with_status(404, "NoSuchEntity", message)
+}
+
+/// Roles with their policies, which are inline. The fake AWS has no users and groups, and shows no managed
+/// policies here.
 fn authorization_details(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     let filter = params.list("Filter.member");
     let mut page = Page::read(iam, params)?;

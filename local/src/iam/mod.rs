@@ -15,7 +15,7 @@
 //! - `roles`: the roles, their credentials, and who makes a call;
 //! - `template`: the roles of a CloudFormation template;
 //! - `denied`: the errors;
-//! - `api`: GetRole and ListRoles; `simulate`: SimulateCustomPolicy.
+//! - `api`: GetRole and ListRoles; `simulate`: SimulateCustomPolicy and SimulatePrincipalPolicy.
 
 pub mod actions;
 mod api;
@@ -34,7 +34,7 @@ pub use pattern::{ArnPattern, Pattern, ResourcePattern};
 pub use policy::{AuthorizationRequest, Decision, Policy, PolicyError, decide};
 pub use resource_policy::{ResourcePolicy, SERVICE};
 pub use roles::{Iam, InvokePermission, Role, credentials_of};
-pub use template::{Stack, TemplateError, TemplateRoles};
+pub use template::{Stack, TemplateError, TemplateRoles, managed_policy};
 
 pub(crate) use api::act;
 pub(crate) use context::requests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_credential_types::Credentials;
+use serde_json::Value;
 
 use super::policy::{AuthorizationRequest, Decision, Policy, decide};
 
@@ -109,6 +110,8 @@ pub struct InvokePermission {
 #[derive(Debug, Default)]
 pub struct Iam {
     roles: RwLock<BTreeMap<String, Arc<Role>>>,
+    /// The documents of the managed policies that no role has, by ARN.
+    policies: RwLock<BTreeMap<String, Value>>,
     invoke_permissions: RwLock<Vec<InvokePermission>>,
 }
 
@@ -123,6 +126,21 @@ impl Iam {
     pub fn delete_role(&self, arn: &str) {
         let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
         roles.remove(arn);
+    }
+
+    /// Creates a managed policy that no role has, or replaces the one with its ARN.
+    pub fn put_policy(&self, arn: impl Into<String>, document: Value) {
+        let mut policies = self
+            .policies
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        policies.insert(arn.into(), document);
+    }
+
+    /// The document of a managed policy that no role has, by its ARN.
+    pub(crate) fn policy(&self, arn: &str) -> Option<Value> {
+        let policies = self.policies.read().unwrap_or_else(PoisonError::into_inner);
+        policies.get(arn).cloned()
     }
 
     /// Adds a statement to the resource-based policy of a function.

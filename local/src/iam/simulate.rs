@@ -1,13 +1,15 @@
 //! SimulateCustomPolicy: the verdict of policies on actions and resources, without a role.
+//! SimulatePrincipalPolicy: the verdict of the policies that a role has.
 //!
-//! Source: IAM API Reference, SimulateCustomPolicy. Of its parameters, it has those for
-//! identity-based policies. A policy that the evaluator does not understand is refused, as IAM refuses
-//! one that is not valid.
+//! Source: IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy. Of their parameters, they
+//! have those for identity-based policies. A policy that the evaluator does not understand is refused, as
+//! IAM refuses one that is not valid.
 
 use serde_json::Value;
 
 use super::condition::Context;
 use super::policy::{AuthorizationRequest, Decision, Policy, decide};
+use super::roles::Iam;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
@@ -15,6 +17,52 @@ use crate::wire::xml::Xml;
 /// Answers SimulateCustomPolicy with the inner XML of its result element.
 pub(crate) fn custom_policy(params: &mut Params) -> Result<String, ApiError> {
     let documents = params.list("PolicyInputList.member");
+    if documents.is_empty() {
+        return Err(invalid("PolicyInputList is required"));
+    }
+    verdicts(&parsed(&documents)?, params)
+}
+
+/// Answers SimulatePrincipalPolicy with the inner XML of its result element. The policies of the request
+/// are added to those of the role.
+///
+/// `PolicySourceArn` must be the ARN of a user, a group or a role; that of a session is `InvalidInput`
+/// (newrelic/newrelic-lambda-cli, issue 96). A role that does not exist is `NoSuchEntity`. The fake AWS has
+/// no users and groups.
+pub(crate) fn principal_policy(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
+    let source = params.required_str("PolicySourceArn")?;
+    let mut of_iam = source.splitn(6, ':').skip(2);
+    let (service, resource) = (of_iam.next(), of_iam.nth(2).unwrap_or_default());
+    let name = match (service, resource.split_once('/')) {
+        (Some("iam"), Some(("role" | "user" | "group", name))) => name,
+        _ => {
+            return Err(invalid(format!(
+                "Invalid Entity Arn: {source} does not clearly define entity type and name."
+            )));
+        }
+    };
+    let role = iam.role(&source).ok_or_else(|| {
+        ApiError::with_status(
+            404,
+            "NoSuchEntity",
+            format!("The role with name {name} cannot be found."),
+        )
+    })?;
+    let mut policies = role.policies.clone();
+    policies.extend(parsed(&params.list("PolicyInputList.member"))?);
+    verdicts(&policies, params)
+}
+
+fn parsed(documents: &[String]) -> Result<Vec<Policy>, ApiError> {
+    let parse = |text: &String| {
+        let document: Value = serde_json::from_str(text).map_err(invalid)?;
+        Policy::parse(&document).map_err(invalid)
+    };
+    documents.iter().map(parse).collect()
+}
+
+/// The verdicts of policies on each action and each resource of a request.
+fn verdicts(policies: &[Policy], params: &mut Params) -> Result<String, ApiError> {
     let actions = params.list("ActionNames.member");
     let mut resources = params.list("ResourceArns.member");
     let mut context = Context::default();
@@ -30,19 +78,12 @@ pub(crate) fn custom_policy(params: &mut Params) -> Result<String, ApiError> {
         context.set(&key, values);
     }
     params.finish()?;
-    if documents.is_empty() || actions.is_empty() {
-        return Err(invalid("PolicyInputList and ActionNames are required"));
+    if actions.is_empty() {
+        return Err(invalid("ActionNames is required"));
     }
     if resources.is_empty() {
         resources.push("*".to_owned());
     }
-    let policies = documents
-        .iter()
-        .map(|text| {
-            let document: Value = serde_json::from_str(text).map_err(invalid)?;
-            Policy::parse(&document).map_err(invalid)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
     let mut requests = Vec::new();
     for action in &actions {
         for resource in &resources {
@@ -58,7 +99,7 @@ pub(crate) fn custom_policy(params: &mut Params) -> Result<String, ApiError> {
     xml.members("EvaluationResults", &requests, |xml, request| {
         xml.text("EvalActionName", &request.action);
         xml.text("EvalResourceName", &request.resource);
-        let decision = match decide(&policies, request) {
+        let decision = match decide(policies, request) {
             Decision::Allowed => "allowed",
             Decision::ImplicitlyDenied => "implicitDeny",
             Decision::ExplicitlyDenied => "explicitDeny",

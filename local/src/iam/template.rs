@@ -160,6 +160,37 @@ impl TemplateRoles {
         Ok(roles)
     }
 
+    /// The type and the physical id of each resource of a template that is deployed as `stack`, by its
+    /// logical id: what `Ref` returns (CloudFormation Template Reference, "Return values" of each type). A
+    /// type that is not known is left out.
+    #[must_use]
+    pub fn resources(template: &Value, stack: &Stack) -> BTreeMap<String, (String, String)> {
+        let reader = Reader { template, stack };
+        let resources = template.get("Resources").and_then(Value::as_object);
+        let ids = resources.into_iter().flatten().map(|(id, _)| id);
+        let named = ids.filter_map(|id| {
+            let (kind, name) = (reader.kind(id).ok()?, || reader.name(id).ok());
+            let physical = match kind {
+                "AWS::StepFunctions::StateMachine" => reader.attribute(id, "Arn").ok()?,
+                "AWS::IAM::ManagedPolicy" => {
+                    let Stack {
+                        partition, account, ..
+                    } = stack;
+                    format!("arn:{partition}:iam::{account}:policy/{}-{id}", stack.name)
+                }
+                "AWS::SQS::Queue" => {
+                    let Stack {
+                        region, account, ..
+                    } = stack;
+                    format!("https://sqs.{region}.amazonaws.com/{account}/{}", name()?)
+                }
+                _ => name()?,
+            };
+            Some((id.clone(), (kind.to_owned(), physical)))
+        });
+        named.collect()
+    }
+
     /// The roles with their policies parsed.
     ///
     /// # Errors
@@ -181,7 +212,10 @@ impl TemplateRoles {
 
 /// The content of a policy that AWS manages (AWS Managed Policy Reference,
 /// "AWSLambdaBasicExecutionRole").
-fn managed_policy(arn: &str) -> Result<Value, TemplateError> {
+///
+/// # Errors
+/// [`TemplateError::ManagedPolicy`] if it is not known.
+pub fn managed_policy(arn: &str) -> Result<Value, TemplateError> {
     match arn.rsplit('/').next() {
         Some("AWSLambdaBasicExecutionRole") => Ok(json!({
             "Version": "2012-10-17",

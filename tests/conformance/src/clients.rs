@@ -18,10 +18,14 @@ pub struct Clients {
     pub ec2: aws_sdk_ec2::Client,
     /// Auto Scaling.
     pub autoscaling: aws_sdk_autoscaling::Client,
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
     /// EventBridge.
     pub events: aws_sdk_eventbridge::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
     /// SQS.
@@ -47,8 +51,10 @@ impl Clients {
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(config),
             autoscaling: aws_sdk_autoscaling::Client::new(config),
+            cloudformation: aws_sdk_cloudformation::Client::new(config),
             events: aws_sdk_eventbridge::Client::new(config),
             iam: aws_sdk_iam::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
             sfn: aws_sdk_sfn::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
             account: caller.account().context("no account")?.to_owned(),
@@ -77,11 +83,13 @@ impl Clients {
 }
 
 /// The services of the clients, by the ids that the SDK looks for in the environment and the profile.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 9] = [
     "EC2",
     "Auto Scaling",
+    "CloudFormation",
     "EventBridge",
     "IAM",
+    "Lambda",
     "SFN",
     "SQS",
     "STS",

@@ -11,6 +11,11 @@ use crate::stage::{INSTANCE_TYPE, LARGE_TYPE, NAME, TAG};
 /// and messages that a thousandth of a cent would show.
 #[must_use]
 pub fn lines(plan: &Plan, run: &str, region: &str, account: &str) -> Vec<String> {
+    if let Some(stack) = plan.stack.as_ref().filter(|_| plan.only_deployment) {
+        return vec![format!(
+            "This run only reads, in account {account}, Region {region}: the stack {stack}, its functions, state machines, rules and policies, a subnet and a security group of its profiles, the groups. It makes some hundreds of calls of IAM's simulator, which cost nothing."
+        )];
+    }
     let mut lines = vec![
         format!(
             "This run makes the following in account {account}, Region {region}, and removes all of it at its end:"
@@ -76,6 +81,20 @@ mod tests {
             assert!(all.contains(wanted), "{wanted} in {all}");
         }
         assert!(!all.contains(LARGE_TYPE), "{all}");
+    }
+
+    #[test]
+    fn look_at_a_deployment_is_said_to_only_read() {
+        let look = said(&Plan {
+            stack: Some("hookline".to_owned()),
+            only_deployment: true,
+            ..Plan::default()
+        });
+        assert!(
+            look.contains("only reads") && look.contains("hookline"),
+            "{look}"
+        );
+        assert!(!look.contains("makes the following"), "{look}");
     }
 
     #[test]

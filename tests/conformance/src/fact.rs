@@ -42,6 +42,8 @@ impl std::fmt::Debug for Fact {
 pub enum Need {
     /// Nothing in the account.
     Nothing,
+    /// A deployment of Hookline, which is only read.
+    Deployment,
     /// Subnets, a security group and unattached interfaces, which cost nothing.
     Interfaces,
     /// A VPC with an IPv6 block.
@@ -61,6 +63,7 @@ impl Need {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Nothing => "nothing in the account",
+            Self::Deployment => "a deployment of Hookline, which they only read",
             Self::Interfaces => "interfaces",
             Self::Ipv6 => "interfaces in a VPC with an IPv6 block",
             Self::Instance => "an instance",

@@ -7,6 +7,7 @@ mod addresses;
 mod attach;
 mod cards;
 mod create;
+mod deployed;
 mod describe;
 mod events;
 mod executions;
@@ -39,6 +40,7 @@ pub(crate) use fact;
 pub fn all() -> Vec<Fact> {
     [
         policies::FACTS,
+        deployed::FACTS,
         executions::FACTS,
         create::FACTS,
         tokens::FACTS,

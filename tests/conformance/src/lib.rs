@@ -6,6 +6,7 @@
 //!
 //! - [`facts`]: the facts; [`sources`]: where they are from;
 //! - [`run`]: tries them, and removes what was made; [`fake`]: on a fake AWS in this process;
+//! - [`deployment`]: a deployment that is looked at; [`simulator`]: what IAM says of its roles;
 //! - [`stage`], [`instance`], [`group`]: what a run makes; [`room`], [`blocks`]: its place in a VPC;
 //!   [`cleanup`]: the removal;
 //! - [`report`], [`recording`]: what is written of a run; [`scrub`]: without ids;
@@ -14,6 +15,7 @@
 pub mod blocks;
 pub mod cleanup;
 pub mod clients;
+pub mod deployment;
 pub mod estimate;
 pub mod fact;
 pub mod facts;
@@ -27,6 +29,7 @@ pub mod room;
 pub mod run;
 pub mod scrub;
 mod shared;
+pub mod simulator;
 pub mod sources;
 pub mod stage;
 pub mod wait;

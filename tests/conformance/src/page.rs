@@ -26,6 +26,7 @@ pub fn page() -> Result<String> {
     let mut page = HEAD.to_owned();
     for (need, heading) in [
         (Need::Nothing, "Policies of the deployed roles, executions"),
+        (Need::Deployment, "Roles of a deployment"),
         (Need::Interfaces, "Unattached interfaces, subnets, tags"),
         (Need::Ipv6, "IPv6"),
         (Need::Instance, "Interfaces of an instance"),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cleanup::{self, Scope};
 use crate::clients::Clients;
+use crate::deployment::Deployment;
 use crate::fact::{Fact, Need, Observed};
 use crate::room::Needs;
 use crate::stage::{Stage, tags_of};
@@ -84,6 +85,10 @@ pub struct Plan {
     pub only: Option<String>,
     /// Whether facts that need a large instance are tried.
     pub with_network_cards: bool,
+    /// The stack of the deployment that is looked at.
+    pub stack: Option<String>,
+    /// Only facts about a deployment: nothing is made.
+    pub only_deployment: bool,
 }
 
 impl Plan {
@@ -93,6 +98,9 @@ impl Plan {
         let mut facts = crate::facts::all();
         if let Some(text) = &self.only {
             facts.retain(|fact| fact.name.contains(text.as_str()));
+        }
+        if self.only_deployment {
+            facts.retain(|fact| fact.needs == Need::Deployment);
         }
         facts
     }
@@ -125,6 +133,9 @@ impl Plan {
             }) => ended,
             reason = stop => Err(anyhow::anyhow!(reason)),
         };
+        if self.only_deployment {
+            return ended.map(|()| outcomes);
+        }
         let scope = Scope::run(run).with_vpcs(self.vpc.is_none());
         let removed = cleanup::remove(clients, scope).await;
         removed.context("not everything that the run made is removed: run again with --cleanup")?;
@@ -137,20 +148,34 @@ impl Plan {
         run: &str,
         mut tell: impl FnMut(Outcome),
     ) -> Result<()> {
-        let vpc = match &self.vpc {
-            Some(vpc) => vpc.clone(),
-            None => make_vpc(clients, run).await?,
+        // First: a stack that is not there must not cost a run.
+        let deployment = match &self.stack {
+            Some(stack) => Some(Deployment::read(clients, stack).await?),
+            None => None,
         };
-        let needs = Needs {
-            group: self.needs(Need::Group),
-            network_cards: self.needs(Need::NetworkCards),
-        };
-        let stage = Stage::build(clients.clone(), run.to_owned(), &vpc, needs).await?;
+        let mut stage = self.stage(clients, run).await?;
+        stage.deployment = deployment;
         for fact in self.facts() {
             let verdict = self.try_one(&stage, &fact).await;
             tell(Outcome { fact, verdict });
         }
         Ok(())
+    }
+
+    async fn stage(&self, clients: &Clients, run: &str) -> Result<Stage> {
+        let (clients, run) = (clients.clone(), run.to_owned());
+        if self.only_deployment {
+            return Ok(Stage::bare(clients, run));
+        }
+        let vpc = match &self.vpc {
+            Some(vpc) => vpc.clone(),
+            None => make_vpc(&clients, &run).await?,
+        };
+        let needs = Needs {
+            group: self.needs(Need::Group),
+            network_cards: self.needs(Need::NetworkCards),
+        };
+        Stage::build(clients, run, &vpc, needs).await
     }
 
     async fn try_one(&self, stage: &Stage, fact: &Fact) -> Verdict {
@@ -160,6 +185,9 @@ impl Plan {
         match fact.needs {
             Need::NetworkCards if !self.with_network_cards => {
                 return skipped("it needs a large instance: --network-cards tries it");
+            }
+            Need::Deployment if stage.deployment.is_none() => {
+                return skipped("it needs a deployment: --stack names its stack");
             }
             Need::Ipv6 if stage.main.ipv6.is_none() => {
                 return skipped("the VPC has no IPv6 block with a free /64");

@@ -56,6 +56,8 @@ sources! {
     HOOK: "Auto Scaling API Reference, LifecycleHook", "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LifecycleHook.html";
     /// How IAM decides.
     IAM_EVALUATION: "IAM User Guide, Policy evaluation logic", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html";
+    /// IAM's verdict on a role.
+    SIMULATE_PRINCIPAL: "IAM API Reference, SimulatePrincipalPolicy", "https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html";
     /// DescribeExecution.
     DESCRIBE_EXECUTION: "Step Functions API Reference, DescribeExecution", "https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html";
     /// The events of Auto Scaling.

@@ -12,6 +12,7 @@ use aws_sdk_ec2::types::{
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::clients::Clients;
+use crate::deployment::Deployment;
 use crate::group::{Story, Watch};
 use crate::instance::{Running, Wired};
 use crate::room::{Needs, Room};
@@ -70,6 +71,8 @@ pub struct Stage {
     pub other: Option<Subnet>,
     /// The security group.
     pub security_group: String,
+    /// The deployment that is looked at, if there is one.
+    pub deployment: Option<Deployment>,
     /// The rule and the queue, if a fact about a group is to be tried.
     pub watch: Option<Watch>,
     pub(crate) running: Shared<Running>,
@@ -84,18 +87,9 @@ impl Stage {
     /// If AWS refuses a call, the VPC has no room, or no zone offers the instance types.
     pub async fn build(clients: Clients, run: String, vpc: &str, needs: Needs) -> Result<Self> {
         let room = Room::of(&clients, vpc, needs.types()).await?;
-        let mut stage = Self {
-            clients,
-            run,
-            main: unmade(room.blocks.main, room.ipv6),
-            small: unmade(room.blocks.small, None),
-            other: None,
-            security_group: String::new(),
-            watch: None,
-            running: Shared::new(),
-            wired: Shared::new(),
-            story: Shared::new(),
-        };
+        let mut stage = Self::bare(clients, run);
+        stage.main = unmade(room.blocks.main, room.ipv6);
+        stage.small = unmade(room.blocks.small, None);
         if needs.group {
             // First, because a rule takes a moment until it sees events.
             stage.watch = Some(Watch::make(&stage).await?);
@@ -110,6 +104,24 @@ impl Stage {
         stage.security_group = stage.group_in(vpc).await?;
         stage.launch_template().await?;
         Ok(stage)
+    }
+
+    /// A stage on which nothing is made: for facts that need no more than a deployment.
+    #[must_use]
+    pub fn bare(clients: Clients, run: String) -> Self {
+        Self {
+            clients,
+            run,
+            main: unmade(Ipv4Net::default(), None),
+            small: unmade(Ipv4Net::default(), None),
+            other: None,
+            security_group: String::new(),
+            deployment: None,
+            watch: None,
+            running: Shared::new(),
+            wired: Shared::new(),
+            story: Shared::new(),
+        }
     }
 
     /// The name of what this run makes.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::iam::actions::{ACTIONS, Target};
-use hookline_testkit::roles::{self, NetworkLimit};
+use hookline_testkit::roles::{self, RoleLimit};
 use serde_json::Value;
 
 /// Resource types that AWS lists as required beside another one, of which a call names one only.
@@ -123,7 +123,7 @@ fn each_condition_of_a_role_is_on_a_key_that_aws_sets_for_the_action() -> Result
     let mut reference = Reference::open()?;
     let mut conditions = 0;
     let mut documents = Vec::new();
-    for limit in NetworkLimit::ALL {
+    for limit in RoleLimit::ALL {
         documents.extend(roles::in_partition("aws", limit)?.documents.into_values());
     }
     for document in documents.iter().flatten() {

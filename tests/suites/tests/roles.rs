@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use hookline_testkit::attacks::{Outcome, Outcomes, mutations};
 use hookline_testkit::permissions::allowed;
-use hookline_testkit::roles::{NETWORK_OWNER, NetworkLimit, Traffic};
+use hookline_testkit::roles::{NETWORK_OWNER, RoleLimit, Traffic};
 
 #[tokio::test(start_paused = true)]
 async fn every_call_is_allowed_and_every_attack_is_denied() -> Result<()> {
     let mut attempts = BTreeSet::new();
-    for limit in NetworkLimit::ALL {
+    for limit in RoleLimit::ALL {
         let outcomes = Outcomes::of_all_limited_by(limit).await?;
         let wrong = outcomes.wrong();
         ensure!(wrong.is_empty(), "{limit:?}: {wrong:#?}");
@@ -28,7 +28,7 @@ async fn every_call_is_allowed_and_every_attack_is_denied() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn in_a_shared_vpc_the_same_is_allowed_and_denied() -> Result<()> {
     // The owner's tags of a shared subnet are not known, so no limit by tag.
-    for limit in [NetworkLimit::Ids, NetworkLimit::Vpc] {
+    for limit in [RoleLimit::Ids, RoleLimit::Vpc] {
         let outcomes = Outcomes::of_all_in_vpc_of(NETWORK_OWNER, limit).await?;
         let subnet = format!(":{NETWORK_OWNER}:subnet/");
         let in_it = |outcome: &&Outcome| {
@@ -51,7 +51,7 @@ async fn in_a_shared_vpc_the_same_is_allowed_and_denied() -> Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn interface_in_a_vpc_of_an_unnamed_account_is_denied() -> Result<()> {
-    for limit in NetworkLimit::ALL {
+    for limit in RoleLimit::ALL {
         let outcomes = Outcomes::of_all_in_vpc_of("111122223333", limit).await?;
         let denied = outcomes.allowed.iter().filter(|outcome| !outcome.allowed);
         let denied: Vec<_> = denied.map(|outcome| &outcome.attempt.what).collect();
@@ -136,7 +136,7 @@ const UNUSED_TRAFFIC: [(&str, &str); 1] = [("framework", "logs:CreateLogGroup")]
 
 #[tokio::test(start_paused = true)]
 async fn role_with_one_action_less_cannot_make_a_call_that_must_be_allowed() -> Result<()> {
-    for limit in NetworkLimit::ALL {
+    for limit in RoleLimit::ALL {
         let outcomes = Outcomes::of_all_limited_by(limit).await?;
         each_action_is_needed(&outcomes, &UNUSED).with_context(|| format!("{limit:?}"))?;
     }
@@ -162,7 +162,7 @@ fn each_action_is_needed(outcomes: &Outcomes, known: &[(&str, &str)]) -> Result<
 
 /// Restrictions that deny nothing, because another one of the same statement or of EC2 denies it
 /// already: in which role, the action, and the resource. A statement still needs a resource.
-const REDUNDANT: [(&str, &str, &str); 15] = [
+const REDUNDANT: [(&str, &str, &str); 16] = [
     // The subnet and the security groups of the call have no request tags, so the conditions deny
     // them.
     (
@@ -190,6 +190,11 @@ const REDUNDANT: [(&str, &str, &str); 15] = [
     (
         "Reconcile",
         "[\"autoscaling:CompleteLifecycleAction\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Reconcile",
+        "\"autoscaling:CreateOrUpdateTags\"",
         "autoScalingGroupName/*",
     ),
     (
@@ -241,10 +246,13 @@ const REDUNDANT_LIMITED: (&str, &str, &str) = (
 
 #[tokio::test(start_paused = true)]
 async fn policy_with_one_restriction_less_lets_an_attack_through() -> Result<()> {
-    for limit in NetworkLimit::ALL {
+    for limit in RoleLimit::ALL {
         let mut redundant = REDUNDANT.to_vec();
-        if limit != NetworkLimit::Ids {
-            redundant.push(REDUNDANT_LIMITED);
+        match limit {
+            RoleLimit::Ids => {}
+            RoleLimit::Vpc | RoleLimit::Tag => redundant.push(REDUNDANT_LIMITED),
+            // Then the names of the groups are all that limits them.
+            RoleLimit::Names => redundant.retain(|(.., on)| *on != "autoScalingGroupName/*"),
         }
         let outcomes = Outcomes::of_all_limited_by(limit).await?;
         each_restriction_denies_something(&outcomes, &redundant)

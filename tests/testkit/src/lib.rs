@@ -13,6 +13,7 @@
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`permissions`] knows which API actions each function may call.
+//! - [`fixture_stack`] is the stack of these roles on the fake AWS, to look at.
 //! - [`roles`] has the roles that the app deploys, for the fake AWS.
 //! - [`program`] sets the exit codes of the programs.
 //! - [`emf`] reads the metrics that the functions write to their logs.
@@ -29,6 +30,7 @@ pub mod connector;
 pub mod coverage;
 pub mod deployment;
 pub mod emf;
+pub mod fixture_stack;
 pub mod invariants;
 pub mod json_api;
 pub mod launch;

@@ -6,8 +6,9 @@
 //! subnet and one security group. A scene has others: each statement about the one names those of
 //! the scene instead, as the CDK names every subnet and security group of a profile.
 //!
-//! With a `networkLimit`, one role is another. `limited-by-vpc.json` and `limited-by-tag.json` hold what
-//! differs. `traffic.json` and `traffic-of-others.json` hold the roles of the traffic stack.
+//! With a `networkLimit`, one role is another, and with `autoScalingGroupNamePatterns` those are that
+//! complete hooks or pause groups. `limited-by-vpc.json`, `limited-by-tag.json` and `limited-by-names.json`
+//! hold what differs. `traffic.json` and `traffic-of-others.json` hold the roles of the traffic stack.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -24,6 +25,8 @@ use crate::scene::Scene;
 const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
 const LIMITED_BY_VPC: &str = include_str!("../../fixtures/roles/limited-by-vpc.json");
 const LIMITED_BY_TAG: &str = include_str!("../../fixtures/roles/limited-by-tag.json");
+const LIMITED_BY_NAMES: &str = include_str!("../../fixtures/roles/limited-by-names.json");
+const CONFIGURATION: &str = include_str!("../../fixtures/roles/hookline.config.json");
 const TRAFFIC: &str = include_str!("../../fixtures/roles/traffic.json");
 const TRAFFIC_OF_OTHERS: &str = include_str!("../../fixtures/roles/traffic-of-others.json");
 /// The name of the stack, which is the prefix of the names of its functions and state machines, and
@@ -41,28 +44,32 @@ const VPC: &str = "vpc-00000000000000001";
 /// The tag of the fixture's subnets and security groups, with a limit by tag.
 pub const NETWORK_TAG: (&str, &str) = ("hookline-networks", "nodes");
 
-/// How the configuration limits the subnets and the security groups in which interfaces may be created.
+/// How the configuration limits what the roles may use: the subnets and the security groups in which
+/// interfaces may be created, and the groups whose hooks may be completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NetworkLimit {
-    /// To those of the profiles, by their ids.
+pub enum RoleLimit {
+    /// To the networks of the profiles, by their ids, and to the groups that carry the tags of a selector.
     #[default]
     Ids,
     /// `networkLimit.vpcIds`.
     Vpc,
     /// `networkLimit.tag`.
     Tag,
+    /// `autoScalingGroupNamePatterns`, for the groups of profiles that select by tags.
+    Names,
 }
 
-impl NetworkLimit {
+impl RoleLimit {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ids, Self::Vpc, Self::Tag];
+    pub const ALL: [Self; 4] = [Self::Ids, Self::Vpc, Self::Tag, Self::Names];
 
-    /// The resources of the template that are others than with [`NetworkLimit::Ids`].
+    /// The resources of the template that are others than with [`RoleLimit::Ids`].
     fn changed(self) -> Option<&'static str> {
         match self {
             Self::Ids => None,
             Self::Vpc => Some(LIMITED_BY_VPC),
             Self::Tag => Some(LIMITED_BY_TAG),
+            Self::Names => Some(LIMITED_BY_NAMES),
         }
     }
 }
@@ -95,13 +102,41 @@ pub fn deployment() -> Deployment {
 ///
 /// # Errors
 /// If the template cannot be read.
-pub fn in_partition(partition: &str, limit: NetworkLimit) -> Result<TemplateRoles> {
+pub fn in_partition(partition: &str, limit: RoleLimit) -> Result<TemplateRoles> {
     let mut resources = read(TEMPLATE)?;
     if let Some(changed) = limit.changed() {
         resources.extend(read(changed)?);
     }
     let template = json!({ "Resources": resources });
     TemplateRoles::read(&template, &stack(STACK, partition)).context("tests/fixtures/roles")
+}
+
+/// The template of the fixture as CloudFormation has it, with the stack's own names.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn template() -> Result<Value> {
+    serde_json::from_str(TEMPLATE).context("tests/fixtures/roles")
+}
+
+/// The configuration of the fixture.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn configuration() -> Result<Value> {
+    serde_json::from_str(CONFIGURATION).context("tests/fixtures/roles")
+}
+
+/// The roles of the fixture, with the stack's own names, and with the subnets and the security group of a
+/// scene.
+///
+/// # Errors
+/// If the template cannot be read.
+pub(crate) fn as_deployed(scene: &Scene) -> Result<TemplateRoles> {
+    let roles = TemplateRoles::read(&template()?, &stack(STACK, "aws"));
+    let mut roles = roles.context("tests/fixtures/roles")?;
+    name_networks(&mut roles, scene, &Value::Null)?;
+    Ok(roles)
 }
 
 /// The roles of the traffic stack of the fixture. Functions, state machines and schedules are known by
@@ -130,7 +165,7 @@ pub fn of_traffic(traffic: Traffic) -> Result<TemplateRoles> {
     Ok(roles)
 }
 
-fn stack(name: &str, partition: &str) -> Stack {
+pub(crate) fn stack(name: &str, partition: &str) -> Stack {
     Stack {
         name: name.to_owned(),
         partition: partition.to_owned(),
@@ -150,7 +185,7 @@ fn read(file: &str) -> Result<Map<String, Value>> {
 /// The roles of the fixture without a limit, read once, or why they cannot be read.
 fn fixture() -> Result<&'static TemplateRoles> {
     static ROLES: LazyLock<Result<TemplateRoles>> =
-        LazyLock::new(|| in_partition("aws", NetworkLimit::Ids));
+        LazyLock::new(|| in_partition("aws", RoleLimit::Ids));
     ROLES.as_ref().map_err(|error| anyhow!("{error:#}"))
 }
 
@@ -198,11 +233,18 @@ pub fn rule_of_reconcile(part: &str) -> Option<String> {
 ///
 /// # Errors
 /// If the template cannot be read.
-pub fn of_scene(scene: &Scene, profile: &Value, limit: NetworkLimit) -> Result<TemplateRoles> {
+pub fn of_scene(scene: &Scene, profile: &Value, limit: RoleLimit) -> Result<TemplateRoles> {
     let mut roles = match limit {
-        NetworkLimit::Ids => fixture()?.clone(),
+        RoleLimit::Ids => fixture()?.clone(),
         limit => in_partition("aws", limit)?,
     };
+    name_networks(&mut roles, scene, profile)?;
+    Ok(roles)
+}
+
+/// Names the VPC, the subnets and the security group of a scene, and of a profile that has more, in the
+/// place of the fixture's.
+fn name_networks(roles: &mut TemplateRoles, scene: &Scene, profile: &Value) -> Result<()> {
     let slots = profile["slots"].as_array().into_iter().flatten();
     let of_profile = slots.flat_map(|slot| slot["subnetIds"].as_array().into_iter().flatten());
     let subnets: BTreeSet<&str> = scene
@@ -221,7 +263,7 @@ pub fn of_scene(scene: &Scene, profile: &Value, limit: NetworkLimit) -> Result<T
             *document = serde_json::from_str(&of_scene)?;
         }
     }
-    Ok(roles)
+    Ok(())
 }
 
 /// Replaces each resource that names the placeholder by one for each id.
@@ -279,7 +321,7 @@ pub fn put(local: &LocalAws, scene: &Scene) -> Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_for_profile(local: &LocalAws, scene: &Scene, profile: &Value) -> Result<()> {
-    give(local, of_scene(scene, profile, NetworkLimit::Ids)?)
+    give(local, of_scene(scene, profile, RoleLimit::Ids)?)
 }
 
 /// Gives roles to the fake AWS.
@@ -303,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_function_and_state_machine_has_a_role_of_its_own() -> Result<()> {
-        let roles = in_partition("aws", NetworkLimit::Ids)?;
+        let roles = in_partition("aws", RoleLimit::Ids)?;
         let mut arns = Vec::new();
         for name in of_programs()?.keys() {
             let role = roles.functions.get(name).or(roles.state_machines.get(name));
@@ -323,7 +365,7 @@ mod tests {
     fn roles_name_no_partition() -> Result<()> {
         let partitions = ["aws", "aws-cn", "aws-us-gov"].into_iter();
         for (partition, limit) in
-            partitions.flat_map(|one| NetworkLimit::ALL.map(|limit| (one, limit)))
+            partitions.flat_map(|one| RoleLimit::ALL.map(|limit| (one, limit)))
         {
             let roles = in_partition(partition, limit)?;
             assert_eq!(roles.roles()?.len(), roles.documents.len());

@@ -9,8 +9,9 @@ use super::LISTED;
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind, Remedy, hooks, rules};
 use crate::observed::account::Account;
-use crate::observed::deployment::{Deployment, Reconcile, Rule};
+use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::group::{Group, Hook};
+use crate::observed::rule::Rule;
 
 /// Auto Scaling's limits of a wait at a hook: 100 heartbeat timeouts, and 48 hours (API Reference,
 /// PutLifecycleHook).

@@ -36,6 +36,8 @@ struct TooMany<'a> {
     addresses: u32,
     /// The slots on the default network card.
     slots: usize,
+    /// Whether these are the addresses of prefixes.
+    of_prefixes: bool,
 }
 
 impl Launched<'_> {
@@ -48,19 +50,14 @@ impl Launched<'_> {
             _ => None,
         };
         let prefixes = gives_prefixes(self.account, self.group);
-        // Where no node shows it: whoever sets a number knows it; otherwise it is as by default.
-        let assumed = prefixes.unwrap_or(matches!(
-            max_pods,
-            MaxPods::Set { .. } | MaxPods::Expression { .. }
-        ));
         let mut found: Vec<TooMany<'_>> = types
             .into_iter()
-            .filter_map(|limits| self.too_many(limits, max_pods, assumed))
+            .filter_map(|limits| self.too_many(limits, max_pods, prefixes))
             .collect();
         // A number for all types must fit the least of them.
         found.sort_by_key(|it| it.addresses);
         let too_large = found.split_first().map(|(least, others)| {
-            let cni = match (prefixes, assumed) {
+            let cni = match (prefixes, least.of_prefixes) {
                 (Some(true), _) => "The VPC CNI gives prefixes on the group's nodes.",
                 (Some(false), _) => "The VPC CNI gives single addresses on the group's nodes.",
                 (None, true) => "This holds also if the VPC CNI gives prefixes.",
@@ -96,7 +93,7 @@ impl Launched<'_> {
         &self,
         limits: &'a InstanceTypeLimits,
         max_pods: &MaxPods,
-        assumed: bool,
+        prefixes: Option<bool>,
     ) -> Option<TooMany<'a>> {
         let slots = limits.slots_beside_the_vpc_cni(self.profile);
         let (number, why) = match max_pods {
@@ -111,13 +108,19 @@ impl Launched<'_> {
                 }
             }
         };
-        let addresses = limits.pods(slots, assumed);
+        // Where no node shows it: whoever sets a number knows it. The number that an instance type has by itself,
+        // also because an expression is refused, is for single addresses, as by default
+        // (awslabs/amazon-eks-ami, `nodeadm/internal/kubelet/eni_max_pods.go`).
+        let is_set = why.is_none() && !matches!(max_pods, MaxPods::ByInstanceType);
+        let of_prefixes = prefixes.unwrap_or(is_set);
+        let addresses = limits.pods(slots, of_prefixes);
         (slots > 0 && number > addresses).then_some(TooMany {
             name: &limits.instance_type,
             number,
             why,
             addresses,
             slots,
+            of_prefixes,
         })
     }
 }

@@ -7,8 +7,9 @@ use super::{LISTED, parts};
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
-use crate::observed::deployment::{Deployment, Reconcile, Rule};
+use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::{Function, FunctionRef};
+use crate::observed::rule::Rule;
 
 /// What mends functions whose code CloudFormation takes to be as it should.
 const ANOTHER_PLACE: &str = "deploy the release with its code at another place, such as another prefix of the bucket: \

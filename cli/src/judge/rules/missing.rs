@@ -9,7 +9,8 @@ use super::target::{TARGET_ID, name_in_stack, put_back_on};
 use crate::judge::Finding;
 use crate::judge::Remedy;
 use crate::judge::finding::quoted;
-use crate::observed::deployment::{Deployment, LAUNCH, SOURCE};
+use crate::observed::deployment::Deployment;
+use crate::observed::rule::{LAUNCH, SOURCE};
 
 /// The most characters of an event pattern (Amazon EventBridge User Guide, "Amazon EventBridge
 /// quotas").

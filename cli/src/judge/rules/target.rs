@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::chosen::with_options;
 use crate::judge::finding::{command_line, quoted};
 use crate::judge::{Finding, Remedy};
-use crate::observed::deployment::{Deployment, Retry, Rule, Target};
+use crate::observed::deployment::Deployment;
+use crate::observed::rule::{Retry, Rule, Target};
 
 /// How the template of a target's input begins; the profile and a brace follow.
 const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";

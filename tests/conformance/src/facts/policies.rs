@@ -5,14 +5,14 @@
 //! condition keys that the fake AWS authorises it by. So no role needs to be deployed. The account's
 //! number is put into both.
 
-use anyhow::{Context as _, Result};
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
-use hookline_local::iam::AuthorizationRequest;
+use anyhow::Result;
+use hookline_local::iam::{AuthorizationRequest, Context};
 use hookline_testkit::attacks::{Outcome, Outcomes};
 use hookline_testkit::roles::Traffic;
 
 use super::fact;
 use crate::fact::{Expected, Fact, Observed};
+use crate::simulator::Policies;
 use crate::stage::Stage;
 
 /// The account of the synthesised policies.
@@ -99,63 +99,48 @@ async fn decide<'a>(
             continue;
         };
         decisions += 1;
-        let policies: Vec<String> = policies
+        let policies = policies
             .iter()
-            .map(|document| in_account(stage, &document.to_string()))
-            .collect();
-        let mut allowed = true;
-        for request in &outcome.requests {
-            allowed = allowed && is_allowed(stage, &policies, request).await?;
-        }
+            .map(|document| in_account(stage, &document.to_string()));
+        let policies = Policies::Documents(policies.collect());
+        let requests = outcome.requests.iter();
+        let requests: Vec<_> = requests.map(|one| request_in(stage, one)).collect();
+        let allowed = policies.allow(&stage.clients.iam, &requests).await?;
         if allowed == (wrong == "allowed") {
-            let line = outcome.attempt.line();
-            otherwise.push(line.split_whitespace().collect::<Vec<_>>().join(" "));
+            otherwise.push(line(outcome));
         }
     }
-    let found = match otherwise.is_empty() {
-        true => "none".to_owned(),
-        false => otherwise.join("; "),
-    };
     Ok(Observed::new()
-        .value(wrong, found)
+        .value(wrong, found(&otherwise))
         .measure("decisions", decisions))
+}
+
+/// An attempt in one line.
+pub(super) fn line(outcome: &Outcome) -> String {
+    let line = outcome.attempt.line();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The attempts that are decided otherwise than they should be.
+pub(super) fn found(otherwise: &[String]) -> String {
+    match otherwise {
+        [] => "none".to_owned(),
+        lines => lines.join("; "),
+    }
 }
 
 fn in_account(stage: &Stage, text: &str) -> String {
     text.replace(ACCOUNT, &stage.clients.account)
 }
 
-/// IAM's verdict on one action and one resource (SimulateCustomPolicy).
-async fn is_allowed(
-    stage: &Stage,
-    policies: &[String],
-    request: &AuthorizationRequest,
-) -> Result<bool> {
-    let context = request.context.iter().map(|(key, values)| {
-        // The tag keys of a request are the only list, even if there is one of them.
-        let kind = match key {
-            "aws:tagkeys" => ContextKeyTypeEnum::StringList,
-            _ => ContextKeyTypeEnum::String,
-        };
-        let values = values.iter().map(|value| in_account(stage, value));
-        ContextEntry::builder()
-            .context_key_name(key)
-            .context_key_type(kind)
-            .set_context_key_values(Some(values.collect()))
-            .build()
-    });
-    let context: Vec<ContextEntry> = context.collect();
-    let answer = stage
-        .clients
-        .iam
-        .simulate_custom_policy()
-        .set_policy_input_list(Some(policies.to_vec()))
-        .action_names(&request.action)
-        .resource_arns(in_account(stage, &request.resource))
-        .set_context_entries((!context.is_empty()).then_some(context))
-        .send()
-        .await
-        .with_context(|| format!("SimulateCustomPolicy {}", request.action))?;
-    let result = answer.evaluation_results().first().context("no verdict")?;
-    Ok(*result.eval_decision() == PolicyEvaluationDecisionType::Allowed)
+fn request_in(stage: &Stage, request: &AuthorizationRequest) -> AuthorizationRequest {
+    let mut context = Context::default();
+    for (key, values) in request.context.iter() {
+        context.set(key, values.iter().map(|value| in_account(stage, value)));
+    }
+    AuthorizationRequest {
+        action: request.action.clone(),
+        resource: in_account(stage, &request.resource),
+        context,
+    }
 }

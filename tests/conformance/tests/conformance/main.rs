@@ -5,6 +5,7 @@
 // field.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod deployments;
 mod facts;
 mod recordings;
 mod removals;

@@ -21,7 +21,7 @@ use crate::app::{App, packages};
 use crate::stack::{
     carry_over_hook, carry_over_roles, carry_over_rules, cluster, every_call_had_a_role,
     every_resource_is_there, hooks, node_group, nothing_is_left, output,
-    reconcile_called_step_functions, schedule_of_reconcile,
+    reconcile_called_step_functions, roles_are_as_they_should_be, schedule_of_reconcile,
 };
 use crate::templates;
 
@@ -147,6 +147,7 @@ async fn deploy() -> Result<Deployed> {
     // The deployed custom resource has created it.
     assert_eq!(hooks(&scene, &managed).await?, [hook(1800)]);
     carry_over_roles(&ministack, &local).await?;
+    roles_are_as_they_should_be(&ministack, &local, STACK).await?;
     // One for each profile, and one for the naming profile.
     let rules = carry_over_rules(&ministack, &scene).await?;
     assert_eq!(rules, profiles.len() + 1);

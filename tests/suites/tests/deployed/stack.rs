@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_local::iam::TemplateRoles;
+use hookline_conformance::clients::Clients;
+use hookline_conformance::report;
+use hookline_conformance::run::Plan;
+use hookline_local::iam::{TemplateRoles, managed_policy};
 use hookline_local::{LocalAws, Outcome};
+use hookline_testkit::connector::plain_config;
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::ministack::Ministack;
 use hookline_testkit::roles;
@@ -204,21 +208,20 @@ pub(crate) async fn carry_over_roles(ministack: &Ministack, local: &LocalAws) ->
         if is_of_bootstrap(role) {
             continue;
         }
+        let mut documents = Vec::new();
         for attached in role["AttachedManagedPolicies"]
             .as_array()
             .into_iter()
             .flatten()
         {
-            // It allows to write logs, which ministack takes from everyone.
-            ensure!(
-                attached["PolicyName"] == "AWSLambdaBasicExecutionRole",
-                "{name}: what does this allow? {attached}"
-            );
+            let policy = attached["PolicyArn"].as_str().unwrap_or_default();
+            let policy = managed_policy(policy);
+            documents.push(policy.with_context(|| format!("{name}: what does this allow?"))?);
         }
         let policies = role["RolePolicyList"].as_array().into_iter().flatten();
-        let documents = policies.map(|policy| policy["PolicyDocument"].clone());
+        documents.extend(policies.map(|policy| policy["PolicyDocument"].clone()));
         let arn = role["Arn"].as_str().context("a role without an ARN")?;
-        roles.documents.insert(arn.to_owned(), documents.collect());
+        roles.documents.insert(arn.to_owned(), documents);
     }
     for role in local.iam().roles() {
         if !roles.documents.contains_key(&role.arn) {
@@ -228,6 +231,59 @@ pub(crate) async fn carry_over_roles(ministack: &Ministack, local: &LocalAws) ->
     let carried = roles.documents.len();
     roles::give(local, roles)?;
     Ok(carried)
+}
+
+/// Copies the policies for people to the fake AWS. Returns their number.
+async fn carry_over_policies(ministack: &Ministack, local: &LocalAws) -> Result<usize> {
+    let answer = ministack
+        .aws(&["iam", "list-policies", "--scope", "Local"])
+        .await?;
+    let policies = answer["Policies"].as_array().context("no list")?;
+    for policy in policies {
+        let arn = policy["Arn"].as_str().context("a policy without an ARN")?;
+        let version = policy["DefaultVersionId"].as_str().unwrap_or_default();
+        let call = ["iam", "get-policy-version", "--policy-arn", arn];
+        let call = [&call[..], &["--version-id", version]].concat();
+        let mut answer = ministack.aws(&call).await?;
+        let document = answer["PolicyVersion"]["Document"].take();
+        local.iam().put_policy(arn, document);
+    }
+    Ok(policies.len())
+}
+
+/// What IAM's simulator says of the deployed roles, by the conformance suite: the stack, the functions, the
+/// state machines and the rules are ministack's, the networks and the groups those that the functions use,
+/// and the simulator is the fake AWS's, with the roles and policies that CloudFormation made.
+pub(crate) async fn roles_are_as_they_should_be(
+    ministack: &Ministack,
+    local: &LocalAws,
+    stack: &str,
+) -> Result<()> {
+    ensure!(carry_over_policies(ministack, local).await? >= 3);
+    let fake = Clients::new(&plain_config(local).await).await?;
+    let endpoint = format!("http://{}", ministack.address());
+    let mut clients = Clients::new(&Clients::of_endpoint(&endpoint).await).await?;
+    clients.iam = fake.iam;
+    clients.ec2 = fake.ec2;
+    clients.autoscaling = fake.autoscaling;
+    let plan = Plan {
+        stack: Some(stack.to_owned()),
+        only_deployment: true,
+        ..Plan::default()
+    };
+    let never = std::future::pending();
+    let outcomes = plan.run(&clients, "deployed", never, |_| ()).await?;
+    let lines: Vec<String> = outcomes.iter().map(report::lines).collect();
+    println!("{}", lines.join("\n"));
+    ensure!(lines.len() == 2, "{lines:#?}");
+    ensure!(
+        outcomes
+            .iter()
+            .all(|it| it.observed().is_some() && !it.is_difference()),
+        "{}",
+        lines.join("\n")
+    );
+    Ok(())
 }
 
 /// Checks that a role, and not just anyone, made each call of EC2 and Auto Scaling that only functions

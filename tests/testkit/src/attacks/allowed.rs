@@ -10,7 +10,7 @@ use super::denied::{attach, attack as call, create, delete, detach, keep_no_more
 use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
 use super::people::launches as processes;
-use super::target::{MANAGED_GROUP, Target};
+use super::target::{BY_TAGS, MANAGED_GROUP, Target};
 use super::{Attempt, CUSTOM_RESOURCE, people, queues, services};
 use crate::deployment::functions_of_launches;
 use crate::roles;
@@ -97,6 +97,15 @@ fn reads() -> Vec<Attempt> {
     calls
 }
 
+/// A group of each kind of selector: by names, by a tag, by several tags; and a node of each.
+fn groups(target: &Target) -> [(&'static str, &String); 3] {
+    [
+        ("upf", &target.node),
+        ("smf", &target.node_by_tag),
+        (BY_TAGS, &target.node_by_tags),
+    ]
+}
+
 fn set(resource: &str, keys: &[&str]) -> Call {
     tags("CreateTags", resource, keys)
 }
@@ -170,7 +179,7 @@ fn launches(target: &Target) -> Vec<Attempt> {
             ),
         ),
     ];
-    for (group, node) in [("upf", &target.node), ("smf", &target.node_by_tag)] {
+    for (group, node) in groups(target) {
         calls.extend([
             call(
                 "tag-node",
@@ -224,6 +233,12 @@ fn launches(target: &Target) -> Vec<Attempt> {
             ),
             call(
                 by,
+                "sets DeleteOnTermination on a node that several tags select",
+                "the interface ends with its node",
+                keep_no_more(&target.own_by_tags, &target.own_by_tags_attachment),
+            ),
+            call(
+                by,
                 "sets DeleteOnTermination of an interface of an earlier release",
                 "a launch that began before the update",
                 keep_no_more(&target.untagged, &target.untagged_attachment),
@@ -237,6 +252,12 @@ fn launches(target: &Target) -> Vec<Attempt> {
                 "detaches an own interface",
                 "an abandoned launch",
                 detach(&target.own_attachment),
+            ),
+            call(
+                by,
+                "detaches an own interface from a node that several tags select",
+                "an abandoned launch",
+                detach(&target.own_by_tags_attachment),
             ),
             call(
                 by,
@@ -324,9 +345,21 @@ fn rounds(target: &Target) -> Vec<Attempt> {
         ),
         call(
             "reconcile",
+            "suspends the process Launch of a group with a brake that several tags select",
+            "a launch loop",
+            processes("SuspendProcesses", BY_TAGS),
+        ),
+        call(
+            "reconcile",
             "tags a group that it brakes",
             "since when and why",
             group_tags("upf", &[BRAKED_AT, BRAKED_BY, BRAKED_PROFILE]),
+        ),
+        call(
+            "reconcile",
+            "tags a group with a brake that several tags select",
+            "since when and why",
+            group_tags(BY_TAGS, &[BRAKED_AT, BRAKED_BY, BRAKED_PROFILE]),
         ),
         call(
             "reconcile",
@@ -335,7 +368,7 @@ fn rounds(target: &Target) -> Vec<Attempt> {
             group_tags("upf", &[RESUMED_AT]),
         ),
     ]);
-    for (group, node) in [("upf", &target.node), ("smf", &target.node_by_tag)] {
+    for (group, node) in groups(target) {
         calls.push(call(
             "adopt",
             format!("marks a node of {group}"),

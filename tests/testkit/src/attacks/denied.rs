@@ -4,7 +4,9 @@ use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 
 use super::call::{Call, ec2, tags};
 use super::target::Target;
-use super::{Attempt, denied_deployments, denied_others, denied_tags, people, queues};
+use super::{
+    Attempt, denied_deployments, denied_others, denied_selectors, denied_tags, people, queues,
+};
 use crate::roles;
 
 /// One attack.
@@ -31,6 +33,7 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         changes(target),
         denied_deployments::table(target),
         denied_tags::table(target),
+        denied_selectors::table(target),
         denied_others::table(target),
         people::denied(target),
         queues::denied(target),
@@ -207,6 +210,12 @@ fn attaches(target: &Target) -> Vec<Attempt> {
         ),
         attack(
             BY,
+            "attaches an interface that has only the several tags of a selector",
+            OWNERS,
+            attach(&target.with_selector_tags, &target.node),
+        ),
+        attack(
+            BY,
             "attaches an own interface to another cluster's node",
             NODES,
             attach(own, &target.other_node),
@@ -296,6 +305,12 @@ fn removals(target: &Target) -> Vec<Attempt> {
             ),
             attack(
                 by,
+                "detaches an interface that has only the several tags of a selector",
+                OWNERS,
+                detach(&target.with_selector_tags_attachment),
+            ),
+            attack(
+                by,
                 "detaches an interface from another cluster's node",
                 NODES,
                 detach(&target.own_on_other_attachment),
@@ -351,6 +366,15 @@ fn changes(target: &Target) -> Vec<Attempt> {
                 keep_no_more(
                     &target.with_selector_tag,
                     &target.with_selector_tag_attachment,
+                ),
+            ),
+            attack(
+                by,
+                "sets DeleteOnTermination of an interface that has only the several tags of a selector",
+                OWNERS,
+                keep_no_more(
+                    &target.with_selector_tags,
+                    &target.with_selector_tags_attachment,
                 ),
             ),
             attack(

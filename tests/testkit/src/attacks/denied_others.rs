@@ -6,7 +6,10 @@ use serde_json::json;
 use super::call::{ACCOUNT, Call, autoscaling, compared, group_tags};
 use super::denied::attack;
 use super::people::launches;
-use super::target::{MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP, Target};
+use super::target::{
+    BY_TAGS, LEFT_OUT_GROUP, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP,
+    Target,
+};
 use super::{Attempt, CUSTOM_RESOURCE};
 use crate::deployment::FUNCTIONS;
 use crate::scene::HOOK;
@@ -62,8 +65,33 @@ fn hooks(target: &Target) -> Vec<Attempt> {
             hook("RecordLifecycleActionHeartbeat", OTHER_GROUP, other),
         ));
     }
+    for (by, action) in [
+        ("complete-hook", "CompleteLifecycleAction"),
+        ("reconcile", "CompleteLifecycleAction"),
+        ("launch-node", "RecordLifecycleActionHeartbeat"),
+        ("reconcile", "RecordLifecycleActionHeartbeat"),
+    ] {
+        attacks.push(attack(
+            by,
+            format!("calls {action} for a group that the limit leaves out"),
+            GROUPS,
+            hook(action, LEFT_OUT_GROUP, other),
+        ));
+    }
     let group = ("AutoScalingGroupName", "upf");
     attacks.extend([
+        attack(
+            "reconcile",
+            "suspends the process Launch of a group that the limit leaves out",
+            BRAKE,
+            launches("SuspendProcesses", LEFT_OUT_GROUP),
+        ),
+        attack(
+            "reconcile",
+            "tags a group that the limit leaves out",
+            BRAKE,
+            group_tags(LEFT_OUT_GROUP, &[BRAKED_AT]),
+        ),
         attack(
             "complete-hook",
             "extends a hook",
@@ -98,7 +126,7 @@ fn hooks(target: &Target) -> Vec<Attempt> {
             "reconcile",
             "suspends the process Launch of a group without a brake",
             BRAKE,
-            launches("SuspendProcesses", "smf"),
+            launches("SuspendProcesses", target.unbraked),
         ),
         attack(
             "reconcile",
@@ -123,6 +151,12 @@ fn hooks(target: &Target) -> Vec<Attempt> {
             "tags a group with the tag of a selector",
             "a tag can give a group to a profile",
             group_tags("upf", &[BRAKED_AT, "multus"]),
+        ),
+        attack(
+            "reconcile",
+            "tags a group that several tags select with one of these tags",
+            "a tag can give a group to a profile",
+            group_tags(BY_TAGS, &[BRAKED_AT, "pool"]),
         ),
         attack(
             "reconcile",

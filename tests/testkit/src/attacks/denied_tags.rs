@@ -24,6 +24,7 @@ fn node_tags(target: &Target) -> Vec<Attempt> {
     const ANY: &str = "a call without keys is not limited to keys";
     let mut attacks = Vec::new();
     let by_tag = ("by its tag", target.node_by_tag.as_str());
+    let by_tags = ("by several tags", target.node_by_tags.as_str());
     let by_name = ("by its group", target.node.as_str());
     let plain = ("by its group", target.plain_node.as_str());
     for (by, key, others_key, nodes, others) in [
@@ -31,21 +32,21 @@ fn node_tags(target: &Target) -> Vec<Attempt> {
             "tag-node",
             LAUNCHED_AT,
             ADOPTED_AT,
-            vec![by_name, by_tag],
+            vec![by_name, by_tag, by_tags],
             &target.plain_node,
         ),
         (
             "adopt",
             ADOPTED_AT,
             LAUNCHED_AT,
-            vec![by_name, by_tag],
+            vec![by_name, by_tag, by_tags],
             &target.plain_node,
         ),
         (
             "complete-hook",
             VERDICT,
             ADOPTED_AT,
-            vec![by_name, by_tag],
+            vec![by_name, by_tag, by_tags],
             &target.plain_node,
         ),
         ("name-nodes", "Zone", LAUNCHED_AT, vec![plain], &target.node),
@@ -83,6 +84,12 @@ fn node_tags(target: &Target) -> Vec<Attempt> {
                 "tags an interface that has the selector's tag",
                 KIND,
                 set(&target.with_selector_tag, &[key]),
+            ),
+            attack(
+                by,
+                "tags an interface that has the several tags of a selector",
+                KIND,
+                set(&target.with_selector_tags, &[key]),
             ),
             attack(
                 by,

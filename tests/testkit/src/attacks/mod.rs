@@ -8,16 +8,19 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`,
-//!   `services`, `allowed`, and `traffic` for the traffic stack: the tables;
-//! - `mutations`: policies with one restriction less, or one action less.
+//! - `denied`, `denied_deployments`, `denied_tags`, `denied_selectors`, `denied_others`, `people`,
+//!   `queues`, `services`, `allowed`, and `traffic` for the traffic stack: the tables;
+//! - `mutations`: policies with one restriction less, or one action less;
+//! - `deployed`: the tables for a deployment, with its own names.
 
 mod allowed;
 mod call;
 mod denied;
 mod denied_deployments;
 mod denied_others;
+mod denied_selectors;
 mod denied_tags;
+pub mod deployed;
 pub mod mutations;
 mod people;
 mod queues;
@@ -40,7 +43,7 @@ use call::Call;
 use queues::QUEUES;
 
 use crate::permissions::PEOPLE;
-use crate::roles::{self, NetworkLimit, Traffic};
+use crate::roles::{self, RoleLimit, Traffic};
 
 /// A call of a role.
 #[derive(Debug, Clone)]
@@ -92,14 +95,14 @@ impl Outcomes {
     /// # Errors
     /// If the account cannot be built, or a call is not understood.
     pub async fn of_all() -> Result<Self> {
-        Self::of_all_limited_by(NetworkLimit::Ids).await
+        Self::of_all_limited_by(RoleLimit::Ids).await
     }
 
     /// The same with a `networkLimit`.
     ///
     /// # Errors
     /// As [`Outcomes::of_all`].
-    pub async fn of_all_limited_by(limit: NetworkLimit) -> Result<Self> {
+    pub async fn of_all_limited_by(limit: RoleLimit) -> Result<Self> {
         Self::of(Target::build(limit, None).await?).await
     }
 
@@ -107,7 +110,7 @@ impl Outcomes {
     ///
     /// # Errors
     /// As [`Outcomes::of_all`].
-    pub async fn of_all_in_vpc_of(owner: &str, limit: NetworkLimit) -> Result<Self> {
+    pub async fn of_all_in_vpc_of(owner: &str, limit: RoleLimit) -> Result<Self> {
         Self::of(Target::build(limit, Some(owner)).await?).await
     }
 

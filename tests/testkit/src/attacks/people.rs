@@ -9,7 +9,7 @@ use super::Attempt;
 use super::call::{ACCOUNT, Call, autoscaling, ec2, group_tags, tags};
 use super::denied::{attack, attack as call, delete, detach};
 use super::denied_others::{execution, hook, invoke, list, of_another_machine, start};
-use super::target::{OTHER_GROUP, Target};
+use super::target::{BY_TAGS, LEFT_OUT_GROUP, OTHER_GROUP, Target};
 
 /// The calls of the commands that only look, which both policies allow.
 fn looks(by: &'static str) -> Vec<Attempt> {
@@ -106,7 +106,7 @@ pub(super) fn allowed(target: &Target) -> Vec<Attempt> {
             calls.push(call(by, what, "a replay", start(machine)));
         }
         calls.push(call(by, "invokes adopt", "existing nodes", invoke("adopt")));
-        for group in ["upf", "smf"] {
+        for group in ["upf", "smf", BY_TAGS] {
             calls.extend([
                 call(
                     by,
@@ -269,6 +269,7 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
     for by in ["operate", "repair"] {
         for (group, what) in [
             (OTHER_GROUP, "of another cluster"),
+            (LEFT_OUT_GROUP, "that the limit leaves out"),
             ("plain", "that has only a naming profile"),
         ] {
             attacks.extend([
@@ -292,7 +293,7 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
                 ),
             ]);
         }
-        for group in ["upf", "smf"] {
+        for group in ["upf", "smf", BY_TAGS] {
             attacks.push(attack(
                 by,
                 format!("tags the group {group} with the tag of a selector"),

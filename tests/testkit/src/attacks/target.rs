@@ -10,7 +10,7 @@ use hookline_local::{LocalAws, Settings, World};
 use serde_json::Value;
 
 use super::queues::QUEUES;
-use crate::roles::{self, NetworkLimit};
+use crate::roles::{self, RoleLimit};
 use crate::scene::{Scene, Size};
 use crate::stage::LIMIT;
 use crate::wait::wait_for;
@@ -35,6 +35,13 @@ pub struct Target {
     pub(super) persistent_volume: String,
     /// An instance of a group that the profile selects by a tag.
     pub(super) node_by_tag: String,
+    /// An instance of a group that the profile selects by several tags.
+    pub(super) node_by_tags: String,
+    /// Groups that carry some of these tags.
+    pub(super) partly: Vec<Partly>,
+    /// A group of a profile without a brake. With patterns of names, which are for all profiles that select
+    /// by tags, one of a naming profile.
+    pub(super) unbraked: &'static str,
     /// An instance of a group with a naming profile.
     pub(super) plain_node: String,
     /// An instance of a group of another cluster. It carries the tags of the deployment's
@@ -67,7 +74,44 @@ pub struct Target {
     pub(super) with_plain_group_tag: String,
     pub(super) with_selector_tag: String,
     pub(super) with_selector_tag_attachment: String,
+    /// On the node that several tags select: an interface of the deployment, and one with these tags.
+    pub(super) own_by_tags: String,
+    pub(super) own_by_tags_attachment: String,
+    pub(super) with_selector_tags: String,
+    pub(super) with_selector_tags_attachment: String,
 }
+
+/// A group that carries some of the tags of a selector, and its node.
+pub(super) struct Partly {
+    /// What it lacks.
+    pub(super) lacks: &'static str,
+    pub(super) group: &'static str,
+    pub(super) node: String,
+    /// An interface of the deployment on the node.
+    pub(super) own: String,
+    pub(super) attachment: String,
+}
+
+/// The tags of a group.
+type TagsOfGroup = &'static [(&'static str, &'static str)];
+
+/// The group that the profile selects by several tags, and groups with some of them: what they lack, and
+/// the tags.
+pub(super) const BY_TAGS: &str = "amf";
+pub(super) const PARTLY: [(&str, &str, TagsOfGroup); 3] = [
+    ("amf-unwired", "without one of the tags", &[POOL]),
+    (
+        "amf-other",
+        "with another value of a tag",
+        &[("pool", "upf"), WIRED],
+    ),
+    ("amf-nobodys", "with the tag of any value only", &[WIRED]),
+];
+/// A group that the limit leaves out: one without the tags of a selector, or one with the tags of each and a
+/// name that no pattern matches.
+pub(super) const LEFT_OUT_GROUP: &str = "another-smf";
+const POOL: (&str, &str) = ("pool", "amf");
+const WIRED: (&str, &str) = ("wired", "yes");
 
 /// The group that no profile selects, with a hook of the same name.
 pub(super) const OTHER_GROUP: &str = "another";
@@ -91,7 +135,7 @@ impl Target {
     ///
     /// # Errors
     /// If the fake AWS refuses a part of it.
-    pub async fn build(limit: NetworkLimit, vpc_owner: Option<&str>) -> Result<Self> {
+    pub async fn build(limit: RoleLimit, vpc_owner: Option<&str>) -> Result<Self> {
         let target = Self::build_in_own_vpc(limit).await?;
         let scene = &target.scene;
         if let Some(owner) = vpc_owner {
@@ -101,7 +145,7 @@ impl Target {
         Ok(target)
     }
 
-    async fn build_in_own_vpc(limit: NetworkLimit) -> Result<Self> {
+    async fn build_in_own_vpc(limit: RoleLimit) -> Result<Self> {
         let local = LocalAws::new(Settings::for_tests());
         let size = Size {
             azs: 1,
@@ -112,6 +156,8 @@ impl Target {
         let (other_subnet, other_security_group) = other_network(&scene, limit).await?;
         let node = node_of(&scene, "upf").await?;
         let node_by_tag = node_of(&scene, "smf").await?;
+        scene.plain_group(BY_TAGS, &[POOL, WIRED]).await?;
+        let node_by_tags = launched(&scene, BY_TAGS).await?;
         let plain_node = node_of(&scene, "plain").await?;
         let other_node = node_of(&scene, OTHER_GROUP).await?;
         let tag = Tag::builder();
@@ -148,6 +194,13 @@ impl Target {
             let tags = [("eks:cluster-name", cluster)];
             scene.plain_group(group, &tags).await?;
         }
+        // Patterns of names decide in the place of the tags.
+        let tags = [("multus", "smf"), POOL, WIRED];
+        let tags: &[_] = match limit {
+            RoleLimit::Names => &tags,
+            RoleLimit::Ids | RoleLimit::Vpc | RoleLimit::Tag => &[],
+        };
+        scene.plain_group(LEFT_OUT_GROUP, tags).await?;
         let interface =
             |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
         let untagged = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
@@ -156,6 +209,22 @@ impl Target {
         let (own, own_attachment) = interface(&ours, Some((&node, 1)))?;
         let (own_unattached, _) = interface(&ours, None)?;
         let (own_on_other, own_on_other_attachment) = interface(&ours, Some((&other_node, 1)))?;
+        let (own_by_tags, own_by_tags_attachment) = interface(&ours, Some((&node_by_tags, 1)))?;
+        let (with_selector_tags, with_selector_tags_attachment) =
+            interface(&[POOL, WIRED], Some((&node_by_tags, 2)))?;
+        let mut partly = Vec::new();
+        for (group, lacks, tags) in PARTLY {
+            scene.plain_group(group, tags).await?;
+            let node = launched(&scene, group).await?;
+            let (own, attachment) = interface(&ours, Some((&node, 1)))?;
+            partly.push(Partly {
+                lacks,
+                group,
+                node,
+                own,
+                attachment,
+            });
+        }
         let (theirs_unattached, _) = interface(&theirs, None)?;
         let (theirs, theirs_attachment) = interface(&theirs, Some((&node, 4)))?;
         let (untagged_unattached, _) = interface(&untagged, None)?;
@@ -178,6 +247,12 @@ impl Target {
             volume,
             persistent_volume,
             node_by_tag,
+            node_by_tags,
+            partly,
+            unbraked: match limit {
+                RoleLimit::Names => "plain",
+                RoleLimit::Ids | RoleLimit::Vpc | RoleLimit::Tag => "smf",
+            },
             plain_node,
             other_node,
             own,
@@ -200,6 +275,10 @@ impl Target {
             with_plain_group_tag,
             with_selector_tag,
             with_selector_tag_attachment,
+            own_by_tags,
+            own_by_tags_attachment,
+            with_selector_tags,
+            with_selector_tags_attachment,
             scene,
         })
     }
@@ -223,14 +302,14 @@ impl Target {
 
 /// Creates a subnet and a security group that the limit leaves out. With a limit by tag, tags those of
 /// the scene.
-async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, String)> {
+async fn other_network(scene: &Scene, limit: RoleLimit) -> Result<(String, String)> {
     let (vpc, block) = match limit {
-        NetworkLimit::Vpc => {
+        RoleLimit::Vpc => {
             let create = scene.ec2.create_vpc().cidr_block("10.1.0.0/16");
             let vpc = create.send().await?.vpc.context("no VPC")?;
             (vpc.vpc_id.context("no id")?, "10.1.200.0/24")
         }
-        NetworkLimit::Ids | NetworkLimit::Tag => (scene.vpc.clone(), "10.0.200.0/24"),
+        RoleLimit::Ids | RoleLimit::Tag | RoleLimit::Names => (scene.vpc.clone(), "10.0.200.0/24"),
     };
     let create = scene.ec2.create_subnet().vpc_id(&vpc).cidr_block(block);
     let subnet = create.send().await?.subnet.context("no subnet")?;
@@ -238,7 +317,7 @@ async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, St
     let group = scene.ec2.create_security_group().vpc_id(&vpc);
     let group = group.group_name("other").description("somebody else's");
     let group = group.send().await?.group_id().context("no id")?.to_owned();
-    if limit == NetworkLimit::Tag {
+    if limit == RoleLimit::Tag {
         let (key, value) = roles::NETWORK_TAG;
         let tag = |value| Tag::builder().key(key).value(value).build();
         let own = scene.networks.iter().flat_map(|network| &network.subnets);
@@ -254,6 +333,11 @@ async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, St
 /// Creates a group, and launches an instance that waits at its hook, and runs.
 async fn node_of(scene: &Scene, group: &str) -> Result<String> {
     scene.group(group).await?;
+    launched(scene, group).await
+}
+
+/// Launches an instance of a group, and waits until it runs.
+async fn launched(scene: &Scene, group: &str) -> Result<String> {
     scene.scale(group, 1).await?;
     wait_for(LIMIT, "a running instance", async || {
         Ok(scene.local.with_world(|world| {

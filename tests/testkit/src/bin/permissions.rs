@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use hookline_testkit::attacks::{Outcome, Outcomes};
 use hookline_testkit::program::exit_code;
-use hookline_testkit::roles::{NetworkLimit, Traffic};
+use hookline_testkit::roles::{RoleLimit, Traffic};
 
 fn main() -> ExitCode {
     exit_code("permissions", run())
@@ -20,13 +20,14 @@ fn run() -> Result<bool> {
         .start_paused(true)
         .build()?;
     let mut all_right = true;
-    for limit in NetworkLimit::ALL {
+    for limit in RoleLimit::ALL {
         let outcomes = clock.block_on(Outcomes::of_all_limited_by(limit))?;
         let (title, listed) = match limit {
-            NetworkLimit::Ids => ("", true),
+            RoleLimit::Ids => ("", true),
             // The table is the same.
-            NetworkLimit::Vpc => ("with networkLimit.vpcIds: ", false),
-            NetworkLimit::Tag => ("with networkLimit.tag: ", false),
+            RoleLimit::Vpc => ("with networkLimit.vpcIds: ", false),
+            RoleLimit::Tag => ("with networkLimit.tag: ", false),
+            RoleLimit::Names => ("with autoScalingGroupNamePatterns: ", false),
         };
         all_right &= report(&outcomes, title, listed);
     }

@@ -4,6 +4,7 @@ mod answers;
 mod concurrency;
 mod gate;
 mod launches;
+mod max_pods;
 mod network;
 mod parts;
 mod roles;
@@ -17,8 +18,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixtures::{self, MACHINE, RELEASE, account, interface, limits};
 use crate::observed::account::{Concurrency, CouldNotLook, Reservation};
-use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::deployment::Deployment;
 use crate::observed::group::{Hook, Member, Override};
+use crate::observed::rule::{Rule, Target};
 use crate::observed::template::{Template, TemplateRef};
 use crate::observed::user_data::{MaxPods, Said, UserData};
 

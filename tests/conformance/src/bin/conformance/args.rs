@@ -26,6 +26,10 @@ pub(crate) struct Arguments {
     /// The VPC in which the run makes its subnets. Required with --aws
     #[arg(long, value_name = "VPC")]
     vpc: Option<String>,
+    /// The stack of a deployment whose roles are looked at. Without --vpc, the run does no more than that,
+    /// and only reads
+    #[arg(long, value_name = "STACK", conflicts_with = "cleanup")]
+    stack: Option<String>,
     /// Make what the run needs in the account
     #[arg(long)]
     yes: bool,
@@ -67,15 +71,16 @@ pub(crate) enum Target {
 impl Arguments {
     /// Where the facts are tried.
     pub(crate) fn target(&self) -> Result<Target> {
-        if self.is_account() && self.vpc.is_none() && !self.cleanup {
+        if self.is_account() && self.vpc.is_none() && self.stack.is_none() && !self.cleanup {
             bail!(
-                "--aws needs --vpc: name a VPC of a test account with a free /25 block. Nothing was made"
+                "--aws needs --vpc: name a VPC of a test account with a free /25 block. Or name the stack of a deployment with --stack. Nothing was made"
             );
         }
         match (&self.endpoint, self.aws) {
             (Some(url), _) => Ok(Target::Endpoint(url.clone())),
             (None, true) => Ok(Target::Aws),
             (None, false) if self.cleanup => bail!("--cleanup needs --aws or --endpoint"),
+            (None, false) if self.stack.is_some() => bail!("--stack needs --aws or --endpoint"),
             (None, false) => Ok(Target::InProcess),
         }
     }
@@ -87,7 +92,12 @@ impl Arguments {
 
     /// Whether the account may be changed. A fake AWS may be, always.
     pub(crate) const fn may_change(&self) -> bool {
-        self.yes || !self.is_account()
+        self.yes || !self.is_account() || self.only_reads()
+    }
+
+    /// Whether the run makes nothing: it looks at a deployment.
+    pub(crate) const fn only_reads(&self) -> bool {
+        self.stack.is_some() && self.vpc.is_none()
     }
 
     /// Which facts are tried.
@@ -97,6 +107,8 @@ impl Arguments {
             only: self.only.clone(),
             // On the fake AWS, they cost nothing.
             with_network_cards: self.network_cards || !self.is_account(),
+            stack: self.stack.clone(),
+            only_deployment: self.only_reads(),
         }
     }
 }
@@ -125,6 +137,17 @@ mod tests {
         assert!(!arguments.may_change());
         assert!(of("conformance --aws --vpc vpc-1 --yes").may_change());
         assert!(of("conformance --aws --cleanup").target().is_ok());
+    }
+
+    #[test]
+    fn look_at_a_deployment_needs_neither_a_vpc_nor_a_yes() {
+        let arguments = of("conformance --aws --stack hookline");
+        assert_eq!(arguments.target().unwrap(), Target::Aws);
+        assert!(arguments.may_change() && arguments.plan().only_deployment);
+        let both = of("conformance --aws --stack hookline --vpc vpc-1");
+        assert!(!both.may_change() && !both.plan().only_deployment);
+        let nowhere = of("conformance --stack hookline").target().unwrap_err();
+        assert!(nowhere.to_string().contains("--aws"), "{nowhere}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 // In a test, a panic is a failure like any other.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod api;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -538,51 +540,4 @@ async fn names_and_arns_of_functions_are_authorised_on_the_same_arn() {
         let requests = local.authorization_requests(request).unwrap();
         assert_eq!(lines(&requests), [format!("lambda:InvokeFunction {arn} ")]);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn simulation_of_a_policy_gives_the_verdict_of_the_evaluator() {
-    let local = LocalAws::new(Settings::for_tests());
-    let simulate = async |document: &Value, owner: &str| {
-        let policy = document.to_string();
-        let resource = format!("{EC2}:network-interface/eni-1");
-        let parameters = [
-            ("Action", "SimulateCustomPolicy"),
-            ("Version", "2010-05-08"),
-            ("PolicyInputList.member.1", &policy),
-            ("ActionNames.member.1", "ec2:DeleteNetworkInterface"),
-            ("ResourceArns.member.1", &resource),
-            (
-                "ContextEntries.member.1.ContextKeyName",
-                "aws:ResourceTag/owner",
-            ),
-            ("ContextEntries.member.1.ContextKeyType", "string"),
-            ("ContextEntries.member.1.ContextKeyValues.member.1", owner),
-        ];
-        let response = local.handle(request("iam", "test", &parameters)).await;
-        let response = response.unwrap();
-        let body = String::from_utf8(response.body().to_vec()).unwrap();
-        (response.status().as_u16(), body)
-    };
-    let document = |effect: &str| {
-        json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": effect,
-            "Action": "ec2:DeleteNetworkInterface",
-            "Resource": "*",
-            "Condition": {"StringEquals": {"aws:ResourceTag/owner": "us"}},
-        }]})
-    };
-    for (effect, owner, wanted) in [
-        ("Allow", "us", "allowed"),
-        ("Allow", "them", "implicitDeny"),
-        ("Deny", "us", "explicitDeny"),
-    ] {
-        let (status, body) = simulate(&document(effect), owner).await;
-        let decision = format!("<EvalDecision>{wanted}</EvalDecision>");
-        assert_eq!(status, 200, "{body}");
-        assert!(body.contains(&decision), "{decision} in {body}");
-    }
-    let (status, body) = simulate(&json!({"Statement": []}), "us").await;
-    assert_eq!(status, 400);
-    assert!(body.contains("<Code>InvalidInput</Code>"), "{body}");
 }

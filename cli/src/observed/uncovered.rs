@@ -1,0 +1,16 @@
+//! The groups of the Region that no profile and no rule of the deployment is for, and in which launches
+//! wait.
+
+use super::group::{Group, Hook};
+
+/// Such groups, as far as they were looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uncovered {
+    /// Each with its launch hooks.
+    pub(crate) groups: Vec<(Group, Vec<Hook>)>,
+    /// Those whose hooks were not looked at, as that would have taken too many calls.
+    pub(crate) not_looked_at: Vec<String>,
+    /// How many groups of the Region were listed, if there are more: to list those would have taken
+    /// too many calls.
+    pub(crate) listed_of_more: Option<usize>,
+}

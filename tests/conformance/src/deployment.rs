@@ -1,0 +1,381 @@
+//! A deployment in the account, as its stack and its rules show it: the roles of its functions, state
+//! machines and rules, the policies for people, and what its profiles name. It only reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use hookline_domain::profile::{NamingProfile, Profile, Selector};
+use hookline_testkit::attacks::deployed::{Deployed, Group, Keys};
+use hookline_testkit::permissions::PEOPLE;
+use serde_json::Value;
+
+use crate::clients::Clients;
+use crate::simulator::Policies;
+
+mod networks;
+mod stack;
+
+use stack::Stack;
+
+/// How the logical id of the function begins that puts hooks on the groups of managed node groups
+/// (`AwsCustomResource` of the CDK).
+const CUSTOM_RESOURCE: &str = "AWS679f";
+
+/// A deployment.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// What it has in the place of the things of the tables.
+    pub things: Deployed,
+    /// The policies of each function, state machine, rule and policy for people, by its name in the
+    /// tables.
+    pub policies: BTreeMap<String, Policies>,
+}
+
+/// The profiles of the deployment's rules.
+#[derive(Debug, Default)]
+struct Profiles {
+    launch: Vec<Profile>,
+    naming: Vec<NamingProfile>,
+}
+
+impl Deployment {
+    /// Reads the deployment of a stack.
+    ///
+    /// # Errors
+    /// If the stack is not there or is not Hookline's, or a call is refused.
+    pub async fn read(clients: &Clients, stack: &str) -> Result<Self> {
+        let stack = Stack::read(clients, stack).await?;
+        let machines = stack.of("AWS::StepFunctions::StateMachine");
+        let launch_node = machines.iter().find_map(|(_, arn)| prefix_of(arn));
+        let (prefix, start) = launch_node.with_context(|| {
+            format!(
+                "the stack {} has no state machine launch-node: is it Hookline's?",
+                stack.name
+            )
+        })?;
+        let mut deployment = Self::default();
+        let things = &mut deployment.things;
+        things.name = prefix.to_owned();
+        things.partition = start.to_owned();
+        things.region.clone_from(&clients.region);
+        things.account.clone_from(&clients.account);
+
+        deployment.read_functions(clients, &stack).await?;
+        let profiles = deployment.read_machines(clients, &stack).await?;
+        deployment.read_people(clients, &stack).await?;
+        let groups = match profiles.need_groups() {
+            true => networks::groups(clients).await?,
+            false => Vec::new(),
+        };
+        let things = &mut deployment.things;
+        profiles.put_into(things, &groups);
+        things.hooked_cluster = stack.hooked_cluster();
+        let queues = stack.of("AWS::SQS::Queue");
+        let queue = queues
+            .iter()
+            .find(|(id, _)| id.contains("OrchestratorDeadLetters"));
+        things.queue = queue.and_then(|(_, url)| {
+            let (_, name) = url.rsplit_once('/')?;
+            let (region, account) = (&things.region, &things.account);
+            Some(format!(
+                "arn:{}:sqs:{region}:{account}:{name}",
+                things.partition
+            ))
+        });
+        let slot = profiles.launch.iter().flat_map(|profile| {
+            let slots = profile.slots.iter();
+            slots.map(move |slot| (slot, profile.security_groups(slot)))
+        });
+        let slots: Vec<_> = slot.collect();
+        let subnet = slots.iter().flat_map(|(slot, _)| &slot.subnet_ids).next();
+        if let Some(id) = subnet {
+            things.subnet = Some(networks::subnet(clients, id.as_str()).await?);
+        }
+        let group = slots.iter().flat_map(|(_, groups)| groups.iter()).next();
+        if let Some(id) = group {
+            things.security_group = Some(networks::security_group(clients, id.as_str()).await?);
+        }
+        Ok(deployment)
+    }
+
+    /// Why the deployment need not have a role for this one of the tables.
+    #[must_use]
+    pub fn lacks(&self, by: &str) -> Option<&'static str> {
+        match by {
+            "custom resource" if self.things.hooked_cluster.is_none() => {
+                Some("the stack puts no hook on a managed node group")
+            }
+            "name-nodes" | "name-node" | "rule of name-node" if self.things.naming.is_none() => {
+                Some("no node is named on launch")
+            }
+            _ => None,
+        }
+    }
+
+    /// The role of each function.
+    async fn read_functions(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
+        let prefix = format!("{}-", self.things.name);
+        for (id, name) in stack.of("AWS::Lambda::Function") {
+            let by = match name.strip_prefix(&prefix) {
+                _ if id.starts_with(CUSTOM_RESOURCE) => "custom resource",
+                Some(by) => by,
+                None => continue,
+            };
+            let call = clients.lambda.get_function_configuration();
+            let found = call.function_name(name).send().await;
+            let found = found.with_context(|| format!("GetFunctionConfiguration {name}"))?;
+            let role = found.role().context("a function without a role")?;
+            let policies = Policies::OfRole(role.to_owned());
+            self.policies.insert(by.to_owned(), policies);
+        }
+        Ok(())
+    }
+
+    /// The role of each state machine, and that of the rules which start it. Returns the profiles of the
+    /// rules.
+    async fn read_machines(&mut self, clients: &Clients, stack: &Stack) -> Result<Profiles> {
+        let mut profiles = Profiles::default();
+        let mut names = BTreeMap::new();
+        for (_, arn) in stack.of("AWS::StepFunctions::StateMachine") {
+            let call = clients.sfn.describe_state_machine();
+            let found = call.state_machine_arn(arn).send().await;
+            let found = found.with_context(|| format!("DescribeStateMachine {arn}"))?;
+            let name = found.name().strip_prefix(&format!("{}-", self.things.name));
+            let name = name.unwrap_or(found.name()).to_owned();
+            let policies = Policies::OfRole(found.role_arn().to_owned());
+            self.policies.insert(name.clone(), policies);
+            names.insert(arn, name);
+        }
+        for (_, rule) in stack.of("AWS::Events::Rule") {
+            let call = clients.events.list_targets_by_rule();
+            let found = call.rule(rule).send().await;
+            let found = found.with_context(|| format!("ListTargetsByRule {rule}"))?;
+            for target in found.targets() {
+                // A target can be a version of a state machine.
+                let machine = names
+                    .iter()
+                    .find(|(arn, _)| target.arn().starts_with(**arn));
+                let (Some((_, machine)), Some(role)) = (machine, target.role_arn()) else {
+                    continue;
+                };
+                let policies = Policies::OfRole(role.to_owned());
+                self.policies.insert(format!("rule of {machine}"), policies);
+                let template = target.input_transformer().map(|it| it.input_template());
+                let profile = template.and_then(profile_of);
+                let profile = profile.with_context(|| format!("{rule} has no profile"))?;
+                match machine.as_str() {
+                    "name-node" => profiles.naming.push(NamingProfile::read(profile)?),
+                    _ => profiles.launch.push(Profile::read(profile)?),
+                }
+            }
+        }
+        Ok(profiles)
+    }
+
+    /// The policies for people, which nobody need have.
+    async fn read_people(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
+        for (id, arn) in stack.of("AWS::IAM::ManagedPolicy") {
+            let id = id.to_lowercase();
+            let is_of = |policy: &&&str| id.contains("people") && id.contains(**policy);
+            let Some(policy) = PEOPLE.iter().find(is_of) else {
+                continue;
+            };
+            let found = clients.iam.get_policy().policy_arn(arn).send().await;
+            let found = found.with_context(|| format!("GetPolicy {arn}"))?;
+            let version = found.policy().and_then(|it| it.default_version_id());
+            let call = clients.iam.get_policy_version().policy_arn(arn);
+            let found = call.set_version_id(version.map(str::to_owned)).send().await;
+            let found = found.with_context(|| format!("GetPolicyVersion {arn}"))?;
+            let document = found.policy_version().and_then(|it| it.document());
+            let document = document.context("a policy without a document")?;
+            let policies = Policies::Documents(vec![url_decoded(document)]);
+            self.policies.insert((*policy).to_owned(), policies);
+        }
+        Ok(())
+    }
+}
+
+/// The text of a document, which IAM encodes by RFC 3986 (IAM API Reference, PolicyVersion).
+fn url_decoded(document: &str) -> String {
+    // In that encoding, a plus is a plus.
+    let pair = format!("document={}", document.replace('+', "%2B"));
+    let mut pairs = form_urlencoded::parse(pair.as_bytes());
+    let text = pairs.next().map(|(_, text)| text.into_owned());
+    text.unwrap_or_default()
+}
+
+/// The prefix of a deployment's names and the partition, if the ARN is that of its `launch-node`.
+fn prefix_of(arn: &str) -> Option<(&str, &str)> {
+    let (_, name) = arn.rsplit_once(':')?;
+    let prefix = name.strip_suffix("-launch-node")?;
+    Some((prefix, arn.split(':').nth(1)?))
+}
+
+/// The profile in the input template of a rule's target. The template is no JSON, as it has variables; the
+/// profile is.
+fn profile_of(template: &str) -> Option<Value> {
+    let (_, rest) = template.split_once("\"profile\":")?;
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+    values.next()?.ok()
+}
+
+impl Profiles {
+    /// Whether a profile selects groups by tags, so that the groups of the account tell which they are.
+    fn need_groups(&self) -> bool {
+        let launch = self.launch.iter().map(|profile| &profile.selector);
+        let mut all = launch.chain(self.naming.iter().map(|profile| &profile.selector));
+        all.any(Selector::is_by_tag)
+    }
+
+    /// The tags of groups that carry some of the tags of a selector, unless a profile selects such a group.
+    fn partly(&self, group: &Group, selector: &Selector) -> [Option<Vec<(String, String)>>; 3] {
+        let tags = &group.tags;
+        let of_a_value = selector.tags().iter().find(|tag| tag.value.is_some());
+        let others = of_a_value.map(|wanted| {
+            let changed = tags.iter().map(|(key, value)| match *key == wanted.key {
+                true => (key.clone(), format!("{value}-not")),
+                false => (key.clone(), value.clone()),
+            });
+            changed.collect()
+        });
+        let all = [
+            tags.split_last().map(|(_, rest)| rest.to_vec()),
+            others,
+            tags.split_first().map(|(_, rest)| rest.to_vec()),
+        ];
+        all.map(|tags: Option<Vec<(String, String)>>| {
+            tags.filter(|tags| {
+                let tags = tags.iter().cloned().collect();
+                let launch = self.launch.iter().map(|profile| &profile.selector);
+                let mut all = launch.chain(self.naming.iter().map(|profile| &profile.selector));
+                // No selector by names selects a group of this name.
+                !all.any(|selector| selector.is_by_tag() && selector.covers("", &tags))
+            })
+        })
+    }
+
+    /// Puts what the profiles name. `groups` are those of the account.
+    fn put_into(&self, things: &mut Deployed, groups: &[Group]) {
+        // Hooks that another owner completes are not touched.
+        let own = || self.launch.iter().filter(|profile| profile.hook.complete);
+        let by_name = own().filter(|profile| !profile.selector.is_by_tag());
+        let by_name = by_name.max_by_key(|profile| profile.brake);
+        things.by_name = by_name.and_then(|profile| {
+            let Selector::AutoScalingGroupNames(names) = &profile.selector else {
+                return None;
+            };
+            Some(Group {
+                name: names.first()?.clone(),
+                tags: Vec::new(),
+                brake: profile.brake,
+            })
+        });
+        let by_tags = |several: bool| {
+            let mut profiles =
+                own().filter(|profile| (profile.selector.tags().len() > 1) == several);
+            profiles.find_map(|profile| {
+                let group = selected(&profile.selector, groups)?;
+                let brake = profile.brake;
+                Some((Group { brake, ..group }, &profile.selector))
+            })
+        };
+        things.by_tag = by_tags(false).map(|(group, _)| group);
+        if let Some((group, selector)) = by_tags(true) {
+            things.partly = self.partly(&group, selector);
+            things.by_tags = Some(group);
+        }
+        let of_launch = |group: &Group| {
+            let tags = group.tags.iter().cloned().collect();
+            let mut selectors = self.launch.iter().map(|profile| &profile.selector);
+            selectors.any(|selector| selector.covers(&group.name, &tags))
+        };
+        let named_only = self.naming.iter().find_map(|profile| {
+            let found = match &profile.selector {
+                Selector::AutoScalingGroupNames(names) => Group {
+                    name: names.first()?.clone(),
+                    ..Group::default()
+                },
+                selector => selected(selector, groups)?,
+            };
+            (!of_launch(&found)).then_some(found)
+        });
+        things.named_only = named_only;
+        let names = self
+            .launch
+            .iter()
+            .filter_map(|profile| match &profile.selector {
+                Selector::AutoScalingGroupNames(names) => Some(names),
+                _ => None,
+            });
+        things.group_names = names.flatten().collect::<BTreeSet<_>>().len();
+        let keys = |keys: Vec<&String>| keys.into_iter().cloned().collect::<Vec<_>>();
+        things.keys = Keys {
+            node: keys(
+                self.launch
+                    .iter()
+                    .flat_map(|it| it.node_tags.keys())
+                    .collect(),
+            ),
+            volume: keys(
+                self.launch
+                    .iter()
+                    .flat_map(|it| it.volume_tags.keys())
+                    .collect(),
+            ),
+            interface: keys(
+                self.launch
+                    .iter()
+                    .flat_map(|it| it.interface_tags.keys())
+                    .collect(),
+            ),
+        };
+        if self.launch.iter().any(|it| it.name_preset.is_some()) {
+            things.keys.node.push("Name".to_owned());
+        }
+        if !self.naming.is_empty() {
+            let mut of_naming = Keys {
+                node: keys(
+                    self.naming
+                        .iter()
+                        .flat_map(|it| it.node_tags.keys())
+                        .collect(),
+                ),
+                volume: keys(
+                    self.naming
+                        .iter()
+                        .flat_map(|it| it.volume_tags.keys())
+                        .collect(),
+                ),
+                interface: keys(
+                    self.naming
+                        .iter()
+                        .flat_map(|it| it.interface_tags.keys())
+                        .collect(),
+                ),
+            };
+            if self.naming.iter().any(|it| it.name_preset.is_some()) {
+                of_naming.node.push("Name".to_owned());
+            }
+            things.naming = Some(of_naming);
+        }
+        let taints = self
+            .launch
+            .iter()
+            .filter_map(|it| it.startup_taint.as_ref());
+        things.tainted_cluster = taints.map(|taint| taint.cluster.to_string()).next();
+    }
+}
+
+/// The first group that a selector by tags selects, with the tags that it requires.
+fn selected(selector: &Selector, groups: &[Group]) -> Option<Group> {
+    let covers = |group: &&Group| {
+        let tags = group.tags.iter().cloned().collect();
+        selector.covers(&group.name, &tags)
+    };
+    let mut group = groups.iter().find(covers)?.clone();
+    let required = selector.tags();
+    group
+        .tags
+        .retain(|(key, _)| required.iter().any(|tag| tag.key == *key));
+    Some(group)
+}

@@ -1,0 +1,86 @@
+//! The stack of a deployment: its resources, and its template.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::clients::Clients;
+
+/// A stack.
+#[derive(Debug)]
+pub(super) struct Stack {
+    pub(super) name: String,
+    /// Type, logical id and physical id of each resource.
+    resources: Vec<[String; 3]>,
+    template: Value,
+}
+
+impl Stack {
+    /// Reads it: ListStackResources, as DescribeStackResources returns no more than 100 (CloudFormation API
+    /// Reference), and GetTemplate.
+    pub(super) async fn read(clients: &Clients, name: &str) -> Result<Self> {
+        let region = &clients.region;
+        let mut resources = Vec::new();
+        let mut next = None;
+        loop {
+            let call = clients.cloudformation.list_stack_resources();
+            let page = call.stack_name(name).set_next_token(next).send().await;
+            let page = page.with_context(|| format!("ListStackResources {name} in {region}"))?;
+            for resource in page.stack_resource_summaries() {
+                let text = |found: Option<&str>| found.unwrap_or_default().to_owned();
+                resources.push([
+                    text(resource.resource_type()),
+                    text(resource.logical_resource_id()),
+                    text(resource.physical_resource_id()),
+                ]);
+            }
+            next = page.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        let found = clients.cloudformation.get_template().stack_name(name);
+        let found = found.send().await;
+        let found = found.with_context(|| format!("GetTemplate {name}"))?;
+        let template = found.template_body().context("no template")?;
+        Ok(Self {
+            name: name.to_owned(),
+            resources,
+            // The CDK deploys JSON.
+            template: serde_json::from_str(template).context("the template")?,
+        })
+    }
+
+    /// The logical and physical ids of the resources of a type.
+    pub(super) fn of(&self, wanted: &str) -> Vec<(&str, &str)> {
+        let all = self.resources.iter();
+        all.filter(|[kind, ..]| kind == wanted)
+            .map(|[_, logical, physical]| (logical.as_str(), physical.as_str()))
+            .collect()
+    }
+
+    /// A cluster on the group of whose managed node group the stack puts a hook, by the custom resource that
+    /// looks the group up (`cdk/lib/launch/launch-lifecycle-hook.ts`).
+    pub(super) fn hooked_cluster(&self) -> Option<String> {
+        let resources = self.template.get("Resources")?.as_object()?;
+        let mut groups = resources.values().filter(|resource| {
+            resource.get("Type").and_then(Value::as_str) == Some("Custom::HooklineNodegroup")
+        });
+        groups.find_map(|resource| {
+            let call = joined(resource.get("Properties")?.get("Create")?);
+            let call: Value = serde_json::from_str(&call).ok()?;
+            let cluster = call.get("parameters")?.get("clusterName")?;
+            cluster.as_str().map(str::to_owned)
+        })
+    }
+}
+
+/// A text of a template: itself, or the texts that `Fn::Join` joins by nothing. References are left out.
+fn joined(text: &Value) -> String {
+    let parts = text
+        .get("Fn::Join")
+        .and_then(|join| join.get(1)?.as_array());
+    match parts {
+        Some(parts) => parts.iter().filter_map(Value::as_str).collect(),
+        None => text.as_str().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! IAM's policy simulator: what policies, or those of a deployed role, say to one request.
+
+use anyhow::{Context as _, Result};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType,
+};
+use hookline_local::iam::AuthorizationRequest;
+
+/// Whose policies decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policies {
+    /// These documents (SimulateCustomPolicy).
+    Documents(Vec<String>),
+    /// Those of the role with this ARN, as it is now (SimulatePrincipalPolicy).
+    OfRole(String),
+}
+
+impl Policies {
+    /// Whether they allow every one of these requests.
+    ///
+    /// # Errors
+    /// If IAM refuses the simulation.
+    pub async fn allow(
+        &self,
+        iam: &aws_sdk_iam::Client,
+        requests: &[AuthorizationRequest],
+    ) -> Result<bool> {
+        for request in requests {
+            let results = self.decide(iam, request).await?;
+            let result = results.first().context("no verdict")?;
+            if *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn decide(
+        &self,
+        iam: &aws_sdk_iam::Client,
+        request: &AuthorizationRequest,
+    ) -> Result<Vec<EvaluationResult>> {
+        let context = entries(request);
+        let results = match self {
+            Self::Documents(documents) => {
+                iam.simulate_custom_policy()
+                    .set_policy_input_list(Some(documents.clone()))
+                    .action_names(&request.action)
+                    .resource_arns(&request.resource)
+                    .set_context_entries(context)
+                    .send()
+                    .await
+                    .with_context(|| format!("SimulateCustomPolicy {}", request.action))?
+                    .evaluation_results
+            }
+            Self::OfRole(arn) => {
+                iam.simulate_principal_policy()
+                    .policy_source_arn(arn)
+                    .action_names(&request.action)
+                    .resource_arns(&request.resource)
+                    .set_context_entries(context)
+                    .send()
+                    .await
+                    .with_context(|| format!("SimulatePrincipalPolicy {} {arn}", request.action))?
+                    .evaluation_results
+            }
+        };
+        Ok(results.unwrap_or_default())
+    }
+}
+
+/// The condition keys of a request; `None` if it has none.
+fn entries(request: &AuthorizationRequest) -> Option<Vec<ContextEntry>> {
+    let entries = request.context.iter().map(|(key, values)| {
+        // The tag keys of a request are the only list, even if there is one of them.
+        let kind = match key {
+            "aws:tagkeys" => ContextKeyTypeEnum::StringList,
+            _ => ContextKeyTypeEnum::String,
+        };
+        ContextEntry::builder()
+            .context_key_name(key)
+            .context_key_type(kind)
+            .set_context_key_values(Some(values.to_vec()))
+            .build()
+    });
+    let entries: Vec<ContextEntry> = entries.collect();
+    (!entries.is_empty()).then_some(entries)
+}
