@@ -104,7 +104,7 @@ def content(text):
     number = 0
     for digit in b"".join(text.encode().split()):
         number = number * 94 + digit - 33
-    if number % _CHECK:
+    if not number or number % _CHECK:
         return None
     packed = number.to_bytes(number.bit_length() // 8 + 1, "big")[: -_CHECK_BITS // 8]
     parts = lzma.decompress(packed).decode().split("\0")

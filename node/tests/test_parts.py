@@ -54,6 +54,7 @@ class TheScripts(unittest.TestCase):
             "a line is lost": text.replace(first, ""),
             "two lines are in another order": text.replace(first + second, second + first),
             "it ends early": "".join(lines[:-1]),
+            "it is empty": "",
         }
         for what, changed in damaged.items():
             with self.subTest(what):

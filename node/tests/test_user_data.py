@@ -205,14 +205,17 @@ class TheScript(unittest.TestCase):
 
     def test_that_fails_leaves_kubelet_a_gate_that_is_not_there(self):
         """systemd does not start a unit whose ExecStartPre fails, and nodeadm starts kubelet even if a script fails."""
-        script = script_of(with_bundle(EXAMPLES / MANAGED))
-        line = bundle.BUNDLE.read_text().splitlines()[3]
-        done = self.run_script(script.replace(line, line[:-1]), check=False)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("Hookline: damaged user data", done.stderr)
-        self.assertNotIn("Traceback", done.stderr)
-        self.assertIn(f"ExecStartPre={PROGRAMS}/hookline-gate", self.node.run("cat", KUBELET).stdout)
-        self.assertNotEqual(self.node.run("test", "-e", f"{PROGRAMS}/hookline-gate", check=False).returncode, 0)
+        script, whole = script_of(with_bundle(EXAMPLES / MANAGED)), bundle.BUNDLE.read_text()
+        line = whole.splitlines()[3]
+        self.assertIn(whole, script)
+        for what, damaged in {"a digit is lost": script.replace(line, line[:-1]), "nothing is packed": script.replace(whole, "")}.items():
+            with self.subTest(what):
+                done = self.run_script(damaged, check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("Hookline: damaged user data", done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+                self.assertIn(f"ExecStartPre={PROGRAMS}/hookline-gate", self.node.run("cat", KUBELET).stdout)
+                self.assertNotEqual(self.node.run("test", "-e", f"{PROGRAMS}/hookline-gate", check=False).returncode, 0)
 
 
 class TheSignal(unittest.TestCase):

@@ -214,6 +214,17 @@ class MovedInterfaces(unittest.TestCase):
                 found = {("ingress", "i-1", A[1], "server", B[1]): 2000, ("ingress", "(outside)", "", "server", B[1]): 1000, ("ingress", "i-2", A[1], "server", B[1]): 1000}
                 self.assertEqual(self.scene.found(), found)
 
+    def test_an_address_that_passes_to_another_interface_and_comes_back_is_outside_from_then_on(self):
+        # Nothing shows since when the first interface has it again: what two listings say of an interface holds in between as well.
+        first, second = (Service("Instance", name, self.scene.builder.interface(), self.address, A, BEGIN - 86400, None, name) for name in ("i-1", "i-2"))
+        self.scene.cluster.listings = list(range(BEGIN, END, 300))
+        self.scene.cluster.services = lambda at: [second if TEN <= at < TEN + 1800 else first]
+        for holder, at in ((first, TEN - 1200), (second, TEN + 1200), (first, TEN + 3000)):
+            self.records(holder, at, logged=False)
+        self.assertEqual(
+            self.scene.found(), {("ingress", name, zone, "server", B[1]): 1000 for name, zone in (("i-1", A[1]), ("i-2", A[1]), ("(outside)", ""))},
+        )
+
 
 #: As in test_rules.py.
 WITHOUT = {

@@ -126,6 +126,22 @@ class Picture(unittest.TestCase):
         for panel in dashboard.PANELS:
             self.assertIn(panel.title, texts)
 
+    def test_no_text_of_the_picture_overlaps_another_one_or_leaves_its_panel(self):
+        svg = "{http://www.w3.org/2000/svg}"
+        root = ElementTree.parse(picture.FILE).getroot()
+        panels = [[float(rect.get(name)) for name in ("x", "y", "width", "height")] for rect in root.iter(f"{svg}rect") if rect.get("x")]
+        boxes = []
+        for text in root.iter(f"{svg}text"):
+            size, bold = float(text.get("font-size")), text.get("font-weight") == "bold"
+            wide = picture.width(text.text or "", size, bold)
+            left = float(text.get("x")) - {"middle": wide / 2, "end": wide}.get(text.get("text-anchor"), 0)
+            # From the top of its capitals to the ends of a `y`.
+            boxes.append((left, float(text.get("y")) - 0.75 * size, left + wide, float(text.get("y")) + 0.25 * size, text.text))
+        for number, (left, top, right, bottom, text) in enumerate(boxes):
+            self.assertTrue(any(x <= left and right <= x + w and y <= top and bottom <= y + h for x, y, w, h in panels), text)
+            over = [other[4] for other in boxes[:number] if left < other[2] and other[0] < right and top < other[3] and other[1] < bottom]
+            self.assertEqual(over, [], text)
+
 
 if __name__ == "__main__":
     unittest.main()

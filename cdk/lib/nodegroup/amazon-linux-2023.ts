@@ -32,7 +32,8 @@ export function amazonLinuxUserData(facts: NodeFacts): string {
 /**
  * The script. Each byte counts (EC2's limit), and `node/user-data` must know the commands that write files. A hardened image may
  * mount /tmp with noexec, so nothing is executed there. The bundle is a number in base 94, which 3**20 divides if
- * nothing of it is damaged (`node/bundle.py`). If it is, the script ends, and kubelet does not start without the gate.
+ * nothing of it is damaged (`node/bundle.py`); 0 is a bundle that is lost. If it is damaged, the script ends, and kubelet does not start
+ * without the gate.
  */
 function installScript(settings: string, bundle: string): string {
   return `#!/bin/bash
@@ -47,10 +48,10 @@ work=$(mktemp -d)
 mkdir -p "$work"/{program,systemd/kubelet.service.d}
 python3 -c 'import lzma, sys
 n = 0
-for c in sys.stdin.buffer.read():
-  if c > 32: n = n * 94 + c - 33
-if n % 3**20: sys.exit("Hookline: damaged user data")
-it = iter(lzma.decompress(n.to_bytes(n.bit_length() // 8 + 1, "big")[:-4]).decode().split("\\0"))
+for c in open(0, "rb").read():
+  if c > 32: n = n*94 + c - 33
+if (n or 1) % 3**20: sys.exit("Hookline: damaged user data")
+it = iter(lzma.decompress(n.to_bytes(n.bit_length()//8 + 1, "big")[:-4]).decode().split("\\0"))
 for f, t in zip(it, it): open(sys.argv[1] + f, "w").write(t)' "$work/" <<'HOOKLINE'
 ${readFileSync(bundle, 'utf8')}HOOKLINE
 bash "$work/install.sh" <<'HOOKLINE'
