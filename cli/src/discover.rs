@@ -54,7 +54,7 @@ pub(crate) async fn deployment(aws: &Aws, stack: Option<&str>) -> Result<Deploym
         }
         Err(error) => return Err(error),
     };
-    let (deployment, _) = of_machine(aws, arn, rules).await?;
+    let (deployment, _) = of_machine(aws, arn, &machines, rules).await?;
     Ok(deployment)
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn if_any(aws: &Aws, stack: Option<&str>) -> Result<Discovered>
     };
     if is_there {
         let arn = choose(&machines, stack, aws.region())?;
-        let (deployment, others) = of_machine(aws, arn, rules).await?;
+        let (deployment, others) = of_machine(aws, arn, &machines, rules).await?;
         return Ok(Discovered {
             deployment: Some(deployment),
             others,
@@ -127,15 +127,23 @@ async fn machines(aws: &Aws) -> Result<Vec<(String, String)>, crate::aws::Error>
     Ok(machines.filter_map(of_launches).collect())
 }
 
-/// The deployment of a state machine, and the other rules that match launches.
-async fn of_machine(aws: &Aws, arn: &str, rules: Vec<Rule>) -> Result<(Deployment, Vec<Rule>)> {
+/// The deployment of one of the state machines of launches, and the other rules that match launches.
+async fn of_machine(
+    aws: &Aws,
+    arn: &str,
+    machines: &[(String, String)],
+    rules: Vec<Rule>,
+) -> Result<(Deployment, Vec<Rule>)> {
     let machine = StateMachine::read(arn).map_err(|error| Error::Internal {
         doing: "reading the ARN of the state machine",
         detail: error.to_string(),
     })?;
     let stack = Deployment::stack_of(arn).unwrap_or_default();
     let rules = rules.into_iter().filter(|rule| rule.is_of_interest(stack));
-    let rules = with_targets(aws, rules).await?;
+    let mut rules = with_targets(aws, rules).await?;
+    for rule in &mut rules {
+        rule.note_owner(stack, machines.iter().map(|(name, _)| name.as_str()));
+    }
     let deployment = Deployment::of(machine, rules.clone());
     let is_own = |rule: &Rule| deployment.rules.iter().any(|own| own.name == rule.name);
     let others = rules

@@ -107,6 +107,16 @@ pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> R
             })));
         }
     }
+    if deployment.named_groups().iter().any(|group| group == what) {
+        return Err(Error::NotFound {
+            what: format!(
+                "there is no Auto Scaling group {what:?} in {}, though a profile or a rule of the deployment names it",
+                aws.region()
+            ),
+            remedy: "Correct the selector of the profile, which `hookline check` names, or create the group with its hook."
+                .to_owned(),
+        });
+    }
     Err(not_found(aws, what))
 }
 

@@ -33,6 +33,7 @@ impl Aws {
                             pattern: serde_json::from_str(pattern).unwrap_or_default(),
                             schedule: rule.schedule_expression,
                             targets: Vec::new(),
+                            of_another: false,
                         })
                     }),
             );

@@ -96,6 +96,9 @@ impl Report for Planned {
                 ("Lambda", &lambda),
             ],
         );
+        for note in &plan.notes {
+            page.paragraph(&[(LABEL, "note:"), (Style::new(), note)]);
+        }
         page.blank();
         let rows: Vec<Vec<String>> = plan
             .launches

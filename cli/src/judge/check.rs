@@ -157,10 +157,10 @@ fn explained(finding: Finding) -> Finding {
         Kind::HookUnsafe => "A large scale-out takes longer than that, and EC2 throttles.",
         Kind::ReconcileNotScheduled => "Nothing mends a lost event or a stopped execution.",
         Kind::GroupMissing => "The profile is for no node.",
-        Kind::SubnetMissing
-        | Kind::NoSubnetInZone
-        | Kind::SecurityGroupMissing
-        | Kind::SecurityGroupInAnotherVpc => {
+        Kind::NoSubnetInZone => {
+            "Every launch in that zone is abandoned, replaced, and abandoned again."
+        }
+        Kind::SubnetMissing | Kind::SecurityGroupMissing | Kind::SecurityGroupInAnotherVpc => {
             "EC2 refuses the create, so every launch is abandoned, replaced, and abandoned again."
         }
         Kind::SubnetOfAnotherAccount => {

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::judge::place::{in_words_of_template, taken_by_template};
 use crate::observed::forecast::Forecast;
+use crate::observed::group::{Group, LAUNCH};
 
 /// EKS gives the nodes of an update so many seconds to join (docs/performance.md, "The largest
 /// scale-out in time").
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) largest_in_time: usize,
     /// How many invocations of the functions there are at once.
     pub(crate) concurrency: Concurrency,
+    /// Why the group does not launch so many nodes now.
+    pub(crate) notes: Vec<String>,
 }
 
 /// One of the next launches. Which instance it is shows only then: the first one to be launched.
@@ -122,7 +125,27 @@ pub(crate) fn plan(seen: &Forecast, nodes: usize) -> Plan {
         bound_seconds: whole(bound_seconds(profile, nodes)),
         largest_in_time: launches_within(profile, JOIN_SECONDS - AFTER_TURN_SECONDS),
         concurrency: Concurrency::of(profile, nodes),
+        notes: notes(&seen.group, nodes),
     }
+}
+
+/// Why a group does not launch so many nodes now.
+fn notes(group: &Group, nodes: usize) -> Vec<String> {
+    let suspended = group.suspended.contains_key(LAUNCH).then(|| {
+        format!(
+            "The process Launch of {} is suspended: it launches nothing until `hookline resume {}`.",
+            group.name, group.name
+        )
+    });
+    let left = group.max.saturating_sub(group.desired);
+    let left = usize::try_from(left).unwrap_or_default();
+    let too_many = (left < nodes).then(|| {
+        format!(
+            "{} wants {} nodes and may have {}: it launches {} more at most.",
+            group.name, group.desired, group.max, left
+        )
+    });
+    suspended.into_iter().chain(too_many).collect()
 }
 
 /// The Availability Zones of the next launches. Auto Scaling launches where the group has the

@@ -64,10 +64,11 @@ pub(crate) fn findings(
         let elsewhere = elsewhere.find_map(|rule| {
             let is_for = rule.names("LifecycleHookName", hook) && rule.lets_through(group, hook);
             let target = runs_executions(rule).filter(|target| {
-                // A rule that somebody else made for a state machine of their own stays as it is.
+                // A rule that somebody else made for a state machine of their own stays as it is, and so does
+                // that of another deployment.
                 let is_of_hookline =
                     rule.is_of_a_stack() || Deployment::stack_of(&target.arn).is_some();
-                is_for && rule.enabled && is_of_hookline
+                is_for && rule.enabled && is_of_hookline && !rule.of_another
             })?;
             Some(with_another_target(deployment, rule, target, input))
         });

@@ -95,8 +95,10 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
 pub(super) fn uncovered(deployment: &Deployment, groups: &[(Group, Vec<Hook>)]) -> Vec<Finding> {
     let is_ours = |group: &str, hook: &Hook| {
         let mut active = deployment.active();
+        // Of another deployment, whether or not its rule works now.
         let answers = |rule: &Rule| {
-            rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, &hook.name)
+            let works = rule.enabled && !rule.targets.is_empty();
+            (works || rule.of_another) && rule.lets_through(group, &hook.name)
         };
         active.any(|input| input.profile.hook.complete && input.profile.hook.name == hook.name)
             && !deployment.elsewhere.iter().any(answers)

@@ -67,7 +67,8 @@ pub(crate) struct Deployment {
     /// The rules that start its executions, and those of its own for launches that have no target
     /// at all.
     pub(crate) rules: Vec<Rule>,
-    /// The other rules for launches: their targets are not its state machine.
+    /// The other rules for launches: their targets are not its state machine, or they are another
+    /// deployment's and have none.
     pub(crate) elsewhere: Vec<Rule>,
     /// The rules that start reconcile.
     pub(crate) reconcile: Vec<Reconcile>,
@@ -145,8 +146,9 @@ impl Deployment {
                 profiles.push(input.clone());
             }
         }
+        let is_elsewhere = |rule: &Rule| !rule.targets.is_empty() || rule.of_another;
         let (other, without_target): (Vec<Rule>, Vec<Rule>) =
-            other.into_iter().partition(|rule| !rule.targets.is_empty());
+            other.into_iter().partition(is_elsewhere);
         let without_target = without_target.into_iter();
         own.extend(without_target.filter(|rule| rule.may_be_of(stack, &profiles)));
         own.sort_by(|a, b| a.name.cmp(&b.name));

@@ -120,6 +120,45 @@ fn rules_of_others_are_left_out_and_own_rules_without_a_target_are_kept() {
 }
 
 #[test]
+fn rule_of_a_stack_whose_name_begins_with_another_s_is_its_own() {
+    let stacks = ["", "edge", "edge-two"];
+    let owned = |name: &str, own: &str| {
+        let mut rule = Rule {
+            name: name.to_owned(),
+            ..launch_rule("upf", None)
+        };
+        rule.note_owner(own, stacks.into_iter());
+        rule
+    };
+    for (name, own, of_another) in [
+        ("edge-Launchupf-1X2Y3Z", "edge", false),
+        ("edge-Launchupf-1X2Y3Z", "edge-two", true),
+        ("edge-two-Launchupf-1X2Y3Z", "edge", true),
+        ("edge-two-Launchupf-1X2Y3Z", "edge-two", false),
+        ("edge-two-Launchupf-1X2Y3Z", "", true),
+        ("edges", "", false),
+        ("by-hand", "edge", false),
+    ] {
+        let rule = owned(name, own);
+        assert_eq!(rule.of_another, of_another, "{name} {own}");
+    }
+    let rounds = Rule {
+        pattern: Value::Null,
+        schedule: Some("rate(5 minutes)".to_owned()),
+        ..owned("edge-two-ReconcileRulesSchedule-1X2Y3Z", "edge")
+    };
+    let rules = vec![
+        launch_rule("upf", Some(target("edge-launch-node", &profile("upf")))),
+        owned("edge-two-Launchupf-1X2Y3Z", "edge"),
+        rounds,
+    ];
+    let found = Deployment::of(machine("edge-launch-node"), rules);
+    assert_eq!(found.rules.len(), 1, "{:#?}", found.rules);
+    assert_eq!(found.elsewhere.len(), 1, "{:#?}", found.elsewhere);
+    assert!(found.reconcile_without_target.is_empty());
+}
+
+#[test]
 fn reconcile_gives_its_limits_and_the_profiles_of_rules_without_a_target() {
     let input = json!({
         "stateMachineArn": format!("{ARN}launch-node"),

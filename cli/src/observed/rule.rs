@@ -24,6 +24,8 @@ pub(crate) struct Rule {
     pub(crate) pattern: Value,
     pub(crate) schedule: Option<String>,
     pub(crate) targets: Vec<Target>,
+    /// Whether it is another deployment's, by its name.
+    pub(crate) of_another: bool,
 }
 
 /// A target of a rule.
@@ -76,7 +78,8 @@ impl Rule {
         let of_stack = stack.is_empty() || self.name.starts_with(&format!("{stack}-"));
         let named = self.name.to_ascii_lowercase().contains("reconcile");
         let is_reconciles = self.description == ROUNDS || named;
-        self.schedule.is_some() && self.targets.is_empty() && of_stack && is_reconciles
+        let without_target = self.schedule.is_some() && self.targets.is_empty();
+        without_target && of_stack && is_reconciles && !self.of_another
     }
 
     /// Whether the CDK app has made it, by its description.
@@ -143,6 +146,17 @@ impl Rule {
         wanted.is_some_and(|wanted| wanted.contains(&value))
     }
 
+    /// Notes whether it is another deployment's. CloudFormation puts the stack's name and a hyphen before the
+    /// names that it makes, and a stack's name may begin with another's and a hyphen.
+    pub(crate) fn note_owner<'a>(&mut self, own: &str, stacks: impl Iterator<Item = &'a str>) {
+        let named = stacks.filter(|stack| {
+            let rest = self.name.strip_prefix(stack);
+            !stack.is_empty() && rest.is_some_and(|rest| rest.starts_with('-'))
+        });
+        let owner = named.max_by_key(|stack| stack.len());
+        self.of_another = owner.is_some_and(|owner| owner != own);
+    }
+
     /// Whether it may be of this stack, or for launches of these profiles. Without a stack, its
     /// name tells nothing.
     pub(super) fn may_be_of(&self, stack: &str, profiles: &[ProfileInput]) -> bool {
@@ -156,9 +170,8 @@ impl Rule {
             };
             groups && names("LifecycleHookName", &input.profile.hook.name)
         };
-        stack.is_empty()
-            || self.name.starts_with(&format!("{stack}-"))
-            || profiles.iter().any(is_for)
+        let is_named = stack.is_empty() || self.name.starts_with(&format!("{stack}-"));
+        !self.of_another && (is_named || profiles.iter().any(is_for))
     }
 
     /// The targets that are this state machine, or a version or an alias of it.

@@ -197,6 +197,20 @@ async fn what_is_not_there_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn group_that_is_gone_and_that_a_profile_names_is_told() {
+    let deployed = Deployed::start().await;
+    let autoscaling = &deployed.scene.autoscaling;
+    let delete = autoscaling
+        .delete_auto_scaling_group()
+        .auto_scaling_group_name("upf");
+    delete.send().await.unwrap();
+    let text = unwrapped(&stderr(&deployed.run("explain upf").await.code(11)));
+    let says = "there is no Auto Scaling group \"upf\" in us-west-2, though a profile or a rule";
+    assert!(text.contains(says), "{text}");
+    assert!(text.contains("`hookline check` names"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn group_that_no_profile_covers_is_told() {
     let deployed = Deployed::start().await;
     deployed.scene.plain_group("smf", &[]).await.unwrap();

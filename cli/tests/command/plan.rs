@@ -47,6 +47,32 @@ async fn next_launches_are_told_address_by_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn group_that_launches_less_now_is_told() {
+    let deployed = Deployed::start().await;
+    let plan = planned(&deployed, "plan upf --nodes 2").await;
+    assert_eq!(plan["notes"], json!([]));
+    let autoscaling = &deployed.scene.autoscaling;
+    let suspend = autoscaling
+        .suspend_processes()
+        .auto_scaling_group_name("upf")
+        .scaling_processes("Launch");
+    suspend.send().await.unwrap();
+    let limit = autoscaling
+        .update_auto_scaling_group()
+        .auto_scaling_group_name("upf")
+        .max_size(1);
+    limit.send().await.unwrap();
+    let text = stdout(&deployed.run("plan upf --nodes 2").await.success());
+    check_text(&text);
+    for says in [
+        "The process Launch of upf is suspended: it launches nothing until `hookline resume upf`.",
+        "upf wants 0 nodes and may have 1: it launches 1 more at most.",
+    ] {
+        assert!(unwrapped(&text).contains(says), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_scale_out_is_cut_in_text_and_its_time_is_told() {
     let deployed = Deployed::start().await;
     let plan = planned(&deployed, "plan upf --nodes 200").await;

@@ -109,6 +109,32 @@ async fn launch_into_a_warm_pool_waits_for_the_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rules_of_a_stack_whose_name_begins_with_this_one_s_are_left_to_it() {
+    let deployed = Deployed::start().await;
+    let other = MACHINE.replace("hookline-launch", "hookline-edge-launch");
+    deployed.machine(&other).await;
+    deployed.scene.group("amf").await.unwrap();
+    let mut profile = deployed.profile.clone();
+    profile["selector"] = json!({"autoScalingGroupNames": ["amf"]});
+    let rule = "hookline-edge-Launchamf";
+    put_rule(&deployed.fake.aws, &other, rule, &profile)
+        .await
+        .unwrap();
+    let remove = json!({"Rule": rule, "Ids": ["launch-node"]});
+    deployed.call("AWSEvents.RemoveTargets", &remove).await;
+    deployed.launch_in("amf", 1).await;
+
+    let text = stdout(&deployed.run("status --stack hookline").await.success());
+    assert!(text.contains("No trouble."), "{text}");
+    let status = deployed.json("status --stack hookline-edge").await;
+    let trouble = &status["trouble"][0];
+    assert_eq!(trouble["kind"], "rule-without-target", "{status:#}");
+    let problem = trouble["problem"].as_str().unwrap();
+    assert!(problem.starts_with("The rule hookline-edge-Launchamf has no target"));
+    assert!(trouble.to_string().contains(&other), "{trouble:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stack_is_chosen_where_there_are_several() {
     let deployed = Deployed::start().await;
     let other = MACHINE.replace("hookline-launch", "other-launch");
