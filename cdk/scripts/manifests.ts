@@ -6,12 +6,12 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { demoApplication } from '../lib/nodegroup/demo-application';
 import { networkDefinitions } from '../lib/nodegroup/network-definitions';
 import { loadConfig, withPlaceholderNetwork } from '../lib/configuration';
 import type { HooklineConfig } from '../lib/shared/config';
 import { ConfigurationError, reportingConfigurationErrors } from '../lib/shared/configuration-error';
+import { given } from './options';
 
 /** The configuration of an app. The stacks check it when they are synthesised; here, ids of the app's own constructs are tokens. */
 function configOfApp(file: string): HooklineConfig {
@@ -30,14 +30,12 @@ function configOfApp(file: string): HooklineConfig {
 }
 
 function main(): void {
-  const { values } = parseArgs({
-    options: {
-      config: { type: 'string' },
-      app: { type: 'string' },
-      namespace: { type: 'string', default: 'default' },
-      demo: { type: 'string' },
-      zone: { type: 'string' },
-    },
+  const values = given({
+    config: { type: 'string' },
+    app: { type: 'string' },
+    namespace: { type: 'string', default: 'default' },
+    demo: { type: 'string' },
+    zone: { type: 'string' },
   });
   const config =
     values.app === undefined

@@ -5,7 +5,6 @@
  * If the configuration has a `network`, its ids are those of the deployed stack, which the AWS CLI tells. `--outputs FILE` takes them
  * from what `cdk deploy --outputs-file` wrote instead.
  */
-import { parseArgs } from 'node:util';
 import { completeConfig } from '../lib/complete-config';
 import { loadConfig } from '../lib/configuration';
 import { deployedIds } from '../lib/deployed-network';
@@ -17,10 +16,13 @@ import {
   throwAll,
 } from '../lib/shared/configuration-error';
 import { networkOutputs } from './network-outputs';
+import { given } from './options';
 
 function main(): void {
-  const { values } = parseArgs({
-    options: { config: { type: 'string' }, group: { type: 'string' }, outputs: { type: 'string' } },
+  const values = given({
+    config: { type: 'string' },
+    group: { type: 'string' },
+    outputs: { type: 'string' },
   });
   const file = loadConfig(values.config).config;
   // Before AWS is asked.

@@ -5,17 +5,19 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { hooklineApp } from '../lib/hookline-app';
 import { checkConfig, loadConfig } from '../lib/configuration';
 import { reportingConfigurationErrors } from '../lib/shared/configuration-error';
 import { FunctionCode } from '../lib/shared/function-code';
+import { given } from './options';
 
 const CDK = join(__dirname, '..');
 
 function main(): void {
-  const { values } = parseArgs({
-    options: { functions: { type: 'string' }, architecture: { type: 'string' }, out: { type: 'string' } },
+  const values = given({
+    functions: { type: 'string' },
+    architecture: { type: 'string' },
+    out: { type: 'string' },
   });
   const code = values.functions === undefined ? undefined : FunctionCode.fromSetting(values.functions);
   const out = values.out === undefined ? join(CDK, 'cdk.out') : resolve(values.out);

@@ -62,6 +62,19 @@ test('the ids are those of the deployed stack, and all else is as it is deployed
   expect(called).toContain('--region us-west-2');
 });
 
+test('an option that there is not, or that lacks its value, is told in a line', () => {
+  for (const [args, problem] of [
+    [['--groups', 'upf'], "Unknown option '--groups'"],
+    [['--group'], "Option '--group <value>' argument missing"],
+    [['upf'], "Unexpected argument 'upf'"],
+  ] as const) {
+    const { status, stderr } = printed('exit 1', ...args);
+    expect([status, stderr.split('\n').length]).toEqual([1, 2]);
+    expect(stderr).toContain(`options: ${problem}`);
+    expect(stderr).toContain('There are --config, --group, --outputs');
+  }
+});
+
 test('a file of `cdk deploy --outputs-file` does, without the AWS CLI', () => {
   const file = join(folder, 'outputs.json');
   writeFileSync(file, JSON.stringify({ 'hookline-upf-network': outputs }));
