@@ -73,7 +73,7 @@ impl Intercept for Calls {
 
 /// The error code in an answer of the query protocols (`<Code>`), or of JSON 1.0 and 1.1 (`__type`,
 /// which may have a namespace).
-fn error_code(body: &[u8]) -> Option<String> {
+pub(super) fn error_code(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     if let Some((_, rest)) = text.split_once("<Code>") {
         return rest.split_once("</Code>").map(|(code, _)| code.to_owned());

@@ -15,15 +15,17 @@ pub mod instances;
 pub mod interfaces;
 pub mod subnets;
 pub mod tags;
+mod throttled_once;
 pub mod waiting;
 
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_ec2::config::retry::{RetryConfig, RetryPartition};
+use aws_sdk_ec2::config::retry::RetryPartition;
 use calls::Calls;
 use hookline_domain::deployment::Deployment;
 use hookline_runtime::sdk;
+use throttled_once::ThrottledOnce;
 
 pub use hookline_runtime::sdk::settings;
 
@@ -33,7 +35,7 @@ pub struct Aws {
     deployment: Deployment,
     config: SdkConfig,
     ec2: aws_sdk_ec2::Client,
-    ec2_once: aws_sdk_ec2::Client,
+    ec2_throttled_once: aws_sdk_ec2::Client,
     autoscaling: aws_sdk_autoscaling::Client,
     sfn: aws_sdk_sfn::Client,
     memory: Arc<subnets::Memory>,
@@ -84,12 +86,12 @@ impl Aws {
             .interceptor(calls.clone())
             .retry_partition(retries());
         let ec2 = change(ec2);
-        let once = ec2.clone().retry_config(RetryConfig::disabled());
+        let throttled_once = ec2.clone().retry_classifier(ThrottledOnce);
         Self {
             deployment,
             config: config.clone(),
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
-            ec2_once: aws_sdk_ec2::Client::from_conf(once.build()),
+            ec2_throttled_once: aws_sdk_ec2::Client::from_conf(throttled_once.build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
             sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),
             memory: Arc::default(),
@@ -102,12 +104,13 @@ impl Aws {
         }
     }
 
-    /// The same, with calls of EC2 that the SDK makes once. If EC2 throttles one, others wait for its
-    /// bucket: a retrier of the state machine waits longer, at no cost, and at a time of its own.
+    /// The same, but a call that EC2 throttles is not made again by the SDK. Others need its bucket more, or
+    /// wait for it as well: then a retrier of the state machine waits longer, at no cost, and at a time of
+    /// its own.
     #[must_use]
-    pub fn once(&self) -> Self {
+    pub fn throttled_once(&self) -> Self {
         Self {
-            ec2: self.ec2_once.clone(),
+            ec2: self.ec2_throttled_once.clone(),
             ..self.clone()
         }
     }

@@ -186,9 +186,9 @@ impl<'a> Attacher<'a> {
     async fn wait_until_running(&self, looked: Option<u64>) -> Result<()> {
         let Context { aws, .. } = self.context;
         let launch = self.wiring.launch;
-        let pending = self.context.seconds_since(launch);
-        let mut backoff = Backoff::until_running(self.context, pending.unwrap_or(0));
-        let since_looked = pending.zip(looked);
+        let since_event = self.context.seconds_since(launch);
+        let mut backoff = Backoff::until_running(self.context, since_event.unwrap_or(0));
+        let since_looked = since_event.zip(looked);
         let mut look = since_looked.is_none_or(|(now, then)| now.saturating_sub(then) > 2);
         loop {
             if look && aws.launching_instance(launch).await?.is_running() {

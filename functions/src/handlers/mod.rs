@@ -203,12 +203,12 @@ impl Backoff {
         Self::beginning_with(context, Self::FIRST_PAUSE, Self::MAX_TOTAL)
     }
 
-    /// For an instance that has been pending for so many seconds: at most four looks in ten seconds, and
-    /// the fewer, the longer it has been pending. After half a minute there is none: the state machine
+    /// For an instance that is still pending so many seconds after the event: at most four looks in ten seconds, and
+    /// the fewer, the longer it has been pending. After fifty seconds there is none: the state machine
     /// waits, and launches share its looks.
-    fn until_running(context: &Context, pending_seconds: u64) -> Self {
+    fn until_running(context: &Context, seconds_since_event: u64) -> Self {
         const SHORTEST: Duration = Duration::from_millis(2500);
-        let a_fifth = Duration::from_millis(pending_seconds.saturating_mul(200));
+        let a_fifth = Duration::from_millis(seconds_since_event.saturating_mul(200));
         Self {
             growth: 1.0,
             ..Self::beginning_with(context, a_fifth.max(SHORTEST), Duration::from_secs(10))
@@ -231,7 +231,8 @@ impl Backoff {
             return false;
         }
         tokio::time::sleep(self.pause).await;
-        self.pause = self.pause.mul_f32(self.growth).min(Self::MAX_PAUSE);
+        let grown = self.pause.mul_f32(self.growth);
+        self.pause = grown.min(Self::MAX_PAUSE.max(self.pause));
         true
     }
 }

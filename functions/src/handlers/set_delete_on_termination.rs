@@ -118,7 +118,7 @@ async fn set_each(
     lacking: &mut Vec<&WiredInterface>,
     set: &mut Vec<NetworkInterfaceId>,
 ) -> Result<bool> {
-    let aws = context.aws.once();
+    let aws = context.aws.throttled_once();
     let mut result = Ok(false);
     for interface in lacking.clone() {
         let id = &interface.network_interface_id;

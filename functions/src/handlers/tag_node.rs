@@ -96,7 +96,13 @@ async fn prepare(
     let instance = match turn {
         Turn::Later(seconds) => return Ok(Prepared::Later(seconds)),
         Turn::Now(Some(listed)) => *listed,
-        Turn::Now(None) => context.aws.once().launching_instance(launch).await?,
+        Turn::Now(None) => {
+            context
+                .aws
+                .throttled_once()
+                .launching_instance(launch)
+                .await?
+        }
     };
     // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
     // decide about the selector and about templates.

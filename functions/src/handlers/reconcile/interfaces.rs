@@ -123,7 +123,7 @@ pub(super) async fn settle(
 
 /// Sets the attribute on some interfaces at once. Returns whether to go on.
 async fn set_each(context: &Context, batch: &[Unsettled], report: &mut Report) -> Result<bool> {
-    let aws = context.aws.once();
+    let aws = context.aws.throttled_once();
     let calls = batch
         .iter()
         .map(|found| aws.set_delete_on_termination(&found.interface, &found.attachment));

@@ -49,7 +49,7 @@ pub(super) async fn turn(
         None => {
             // Only its tags tell whether a listing can have it.
             if selector.is_by_tag() {
-                let me = aws.once().launching_instance(launch).await?;
+                let me = aws.throttled_once().launching_instance(launch).await?;
                 if !selector.covers(&launch.group, &me.tags) {
                     return Ok(Turn::Now(Some(Box::new(me))));
                 }

@@ -111,6 +111,39 @@ async fn throttled_look_is_left_to_the_state_machine() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn look_that_fails_otherwise_is_made_again_within_the_function() {
+    for fault in [FaultKind::InternalError, FaultKind::ResetBefore] {
+        let mut launch = Launch::running().await.unwrap();
+        let local = launch.scene.local.clone();
+        local.inject(Fault::on("DescribeInstances", fault.clone()).times(1));
+        let mark = launch.mark();
+        launch.run(State::TagNode).await.unwrap();
+        let looks = launch.actions_since(mark);
+        assert_eq!(looks["DescribeInstances"], 2, "{fault:?}: {looks:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_listing_of_a_burst_is_made_again_within_the_function() {
+    // It has a page for each thousand instances: to give up at the second would waste the first.
+    let first = Launch::running().await.unwrap();
+    let second = Launch::more(&first.scene, 1).await.unwrap().remove(0);
+    second.until_it_runs().await.unwrap();
+    let tag = async |launch: &Launch| {
+        let mut payload = launch.payload(State::TagNode);
+        payload["tried"] = json!(0);
+        first.handle(State::TagNode, payload).await.unwrap();
+    };
+    tag(&first).await;
+    let local = first.scene.local.clone();
+    local.inject(Fault::on("DescribeInstances", FaultKind::Throttle).times(1));
+    let mark = first.mark();
+    tag(&second).await;
+    let looks = first.actions_since(mark);
+    assert_eq!(looks["DescribeInstances"], 2, "{looks:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn launch_goes_on_when_volumes_are_not_shown_for_long() {
     let settings = Settings {
         volume_attach_for: Duration::from_secs(300),

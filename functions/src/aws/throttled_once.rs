@@ -1,0 +1,27 @@
+//! Calls that the SDK does not make again when AWS throttles them.
+
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+
+use super::calls::error_code;
+use super::classify::is_throttling;
+
+/// Forbids the retry of a throttled call. What else the SDK retries, it does: a lost connection, an error
+/// of the server.
+#[derive(Debug)]
+pub(super) struct ThrottledOnce;
+
+impl ClassifyRetry for ThrottledOnce {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let failed = context.response().filter(|it| !it.status().is_success());
+        let code = failed.and_then(|response| response.body().bytes().and_then(error_code));
+        match code.as_deref().is_some_and(is_throttling) {
+            true => RetryAction::RetryForbidden,
+            false => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "ThrottledOnce"
+    }
+}
