@@ -249,23 +249,39 @@ fn round_sets_four_attributes_in_a_second() -> Result<()> {
 }
 
 #[test]
-fn round_whose_call_fails_for_now_leaves_the_other_attributes_to_the_next() -> Result<()> {
-    for fault in [FaultKind::Throttle, FaultKind::InternalError] {
-        on_paused_clock(async {
-            let (run, lacking) = unsettled(2).await?;
-            pass(1_200).await;
-            run.local
-                .inject(Fault::on("ModifyNetworkInterfaceAttribute", fault));
-            let report = by_hand(&run).await;
-            assert_eq!(count(&report, "settled"), 3, "{report}");
-            assert_eq!(count(&report, "left"), lacking.len() - 3, "{report}");
-            pass(5).await;
-            assert_eq!(count(&by_hand(&run).await, "settled"), lacking.len() - 3);
-            assert!(run.is_settled());
-            Ok(())
-        })?;
-    }
-    Ok(())
+fn round_whose_call_is_throttled_leaves_the_other_attributes_to_the_next() -> Result<()> {
+    on_paused_clock(async {
+        let (run, lacking) = unsettled(2).await?;
+        pass(1_200).await;
+        let throttled = Fault::on("ModifyNetworkInterfaceAttribute", FaultKind::Throttle);
+        run.local.inject(throttled);
+        let report = by_hand(&run).await;
+        assert_eq!(count(&report, "settled"), 3, "{report}");
+        assert_eq!(count(&report, "left"), lacking.len() - 3, "{report}");
+        pass(5).await;
+        assert_eq!(count(&by_hand(&run).await, "settled"), lacking.len() - 3);
+        assert!(run.is_settled());
+        Ok(())
+    })
+}
+
+#[test]
+fn round_makes_a_call_again_that_fails_otherwise_and_ends_when_it_fails_for_long() -> Result<()> {
+    on_paused_clock(async {
+        let (run, lacking) = unsettled(2).await?;
+        pass(1_200).await;
+        let fails = Fault::on("ModifyNetworkInterfaceAttribute", FaultKind::InternalError);
+        // Each of the four calls of a second, three times.
+        run.local.inject(fails.clone().times(12));
+        let report = by_hand(&run).await;
+        assert_eq!(count(&report, "settled"), 0, "{report}");
+        assert_eq!(count(&report, "left"), lacking.len(), "{report}");
+        pass(5).await;
+        run.local.inject(fails.times(1));
+        assert_eq!(count(&by_hand(&run).await, "settled"), lacking.len());
+        assert!(run.is_settled());
+        Ok(())
+    })
 }
 
 /// The schedule has several targets, each with some of the profiles. One of them sets attributes.
