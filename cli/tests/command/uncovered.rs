@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use serde_json::json;
 
-use crate::check::{calls_of_the_command, checked, right};
+use crate::check::{checked, right};
 use crate::deployed::Deployed;
-use crate::status::calls_of_command;
 use crate::{check_text, stdout, unwrapped};
 
 /// Creates groups of somebody else.
@@ -39,7 +38,7 @@ async fn status_finds_a_group_that_no_profile_covers_beyond_the_first_page() {
         "{status:#}"
     );
     assert_eq!(status["notes"], json!([]));
-    assert!(calls_of_command(&deployed) <= 20);
+    assert!(deployed.calls_of_command() <= 20);
     deployed.check_policy("look");
 }
 
@@ -48,7 +47,7 @@ async fn status_tells_that_the_groups_take_too_many_calls_to_list() {
     let deployed = uncovered_beyond(2_500).await;
     let text = stdout(&deployed.run("status").await.success());
     check_text(&text);
-    let calls = calls_of_command(&deployed);
+    let calls = deployed.calls_of_command();
     assert!(calls <= 20, "{calls} calls");
     let says = "The Region has more Auto Scaling groups than the ";
     assert!(unwrapped(&text).contains(says), "{text}");
@@ -69,7 +68,7 @@ async fn check_finds_a_group_that_no_profile_covers_or_tells_what_was_not_looked
         "{found:#}"
     );
     assert_eq!(found["notes"], json!([]));
-    let calls = calls_of_the_command(&deployed);
+    let calls = deployed.calls_of_command();
     assert!(calls <= 25, "{calls} calls");
 
     add_groups(&deployed, 250..2_500).await;
