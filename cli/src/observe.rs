@@ -309,7 +309,8 @@ async fn instances(
 pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 /// The groups that are named, and those whose instances, or whose tags, a profile selects; and
-/// others of the Region: all where a profile selects by tags, else those of a first page.
+/// others of the Region, as far as the look is for them: all where a profile selects by tags, else those of
+/// a first page.
 async fn groups(
     aws: &Aws,
     deployment: &Deployment,
@@ -322,7 +323,11 @@ async fn groups(
         let groups = aws.groups(None).await?.into_iter();
         let (groups, others) = groups
             .partition(|group| deployment.covers(group) || selected.contains(group.name.as_str()));
-        return Ok((groups, Others::all(others)));
+        let others = match look {
+            Look::Whole | Look::ScaleOut => Others::all(others),
+            Look::OfGroup => Others::default(),
+        };
+        return Ok((groups, others));
     }
     let others = async {
         Ok(match look {

@@ -4,10 +4,11 @@
 use std::ops::Range;
 
 use hookline_local::{CallRecord, Fault, FaultKind};
+use hookline_testkit::rules::put_rule;
 use serde_json::{Value, json};
 
 use crate::check::{checked, kinds, right};
-use crate::deployed::Deployed;
+use crate::deployed::{Deployed, MACHINE};
 use crate::fake::error;
 use crate::watch::watched;
 use crate::{check_text, stdout, unwrapped};
@@ -116,6 +117,24 @@ async fn explain_lists_no_groups_of_the_region() {
     let deployed = uncovered_beyond(250).await;
     deployed.run("explain upf").await.success();
     assert_eq!(listings(&deployed).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_looks_up_no_hooks_of_other_groups_where_a_profile_selects_by_tags() {
+    let deployed = uncovered_beyond(0).await;
+    let mut by_tag = deployed.profile.clone();
+    by_tag["name"] = json!("by-tag");
+    by_tag["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
+    let rule = put_rule(&deployed.fake.aws, MACHINE, "by-tag", &by_tag);
+    rule.await.unwrap();
+    deployed.run("explain upf").await.success();
+    let aws = &deployed.fake.aws;
+    let of_others = aws.calls_where(|call| {
+        call.user_agent.contains("app/Hookline")
+            && call.action == "DescribeLifecycleHooks"
+            && call.params["AutoScalingGroupName"] != "upf"
+    });
+    assert_eq!(of_others.len(), 0);
 }
 
 /// Two groups that no profile covers and whose launches wait, on the first page of the groups and
