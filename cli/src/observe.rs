@@ -60,7 +60,7 @@ pub(crate) fn now() -> i64 {
 /// # Errors
 /// Returns why a call failed.
 pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
-    fleet_with_activities(aws, deployment, Pages::WithinCalls).await
+    look_at(aws, deployment, Look::Whole).await
 }
 
 /// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are
@@ -69,19 +69,32 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
 /// # Errors
 /// Returns why a call failed.
 pub(crate) async fn scale_out(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
-    fleet_with_activities(aws, deployment, Pages::UpTo(MAX_ACTIVITY_PAGES)).await
+    look_at(aws, deployment, Look::ScaleOut).await
 }
 
-/// How many pages of activities are read, where the launches of the last hour need several.
+/// Looks at a deployment for the sake of one of its groups: at no group that is not its own.
+///
+/// # Errors
+/// Returns why a call failed.
+pub(crate) async fn of_group(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
+    look_at(aws, deployment, Look::OfGroup).await
+}
+
+/// What a look is for: how many pages of activities it reads, where the launches of the last hour need
+/// several, and how far it lists the groups of the Region, where no profile selects by tags.
 #[derive(Clone, Copy, Debug)]
-enum Pages {
-    /// As many as leave [`MAX_CALLS`] enough for the rest of the look.
-    WithinCalls,
-    /// So many of each group, beside [`MAX_CALLS`].
-    UpTo(usize),
+enum Look {
+    /// `status`: as many as leave [`MAX_CALLS`] enough for the rest of the look, and groups with what
+    /// is left then.
+    Whole,
+    /// `status --watch`, which looks again and again while launches need the account's calls: up to
+    /// [`MAX_ACTIVITY_PAGES`] of each group, beside [`MAX_CALLS`], and one page of groups.
+    ScaleOut,
+    /// `explain GROUP`: as `status`, and no group of the Region.
+    OfGroup,
 }
 
-async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) -> Result<Fleet> {
+async fn look_at(aws: &Aws, deployment: Deployment, look: Look) -> Result<Fleet> {
     let names = deployment.named_groups();
     let tag = [own::INSTANCE_ID.to_owned()];
     let filters = [("tag-key", &tag[..])];
@@ -90,25 +103,25 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         aws.interfaces(&filters),
         aws.executions(&deployment.machine, None),
     )?;
-    let (mut groups, mut others) = groups(aws, &deployment, &names, &instances).await?;
+    let (mut groups, mut others) = groups(aws, &deployment, &names, &instances, look).await?;
     let name = deployment.name(&interfaces);
     let interfaces = of_deployment(&name, interfaces);
     let of_activities = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
         true => vec![None],
         false => groups.iter().map(|it| Some(it.name.as_str())).collect(),
     };
-    let most = match pages {
+    let most = match look {
         // A page for each, the hooks of each group, who enters their pools, and some executions.
-        Pages::WithinCalls => MAX_CALLS
+        Look::Whole | Look::OfGroup => MAX_CALLS
             .saturating_sub(aws.calls() + groups.len() + calls_of_pools(&groups) + MIN_DESCRIBED)
             .max(of_activities.len()),
-        Pages::UpTo(pages) => pages * of_activities.len(),
+        Look::ScaleOut => MAX_ACTIVITY_PAGES * of_activities.len(),
     };
     let before = aws.calls();
     let (activities, all_activities) = activities(aws, &of_activities, most).await?;
-    let further = match pages {
-        Pages::WithinCalls => 0,
-        Pages::UpTo(_) => (aws.calls() - before).saturating_sub(of_activities.len()),
+    let further = match look {
+        Look::Whole | Look::OfGroup => 0,
+        Look::ScaleOut => (aws.calls() - before).saturating_sub(of_activities.len()),
     };
     let (hooks, entering) = tokio::try_join!(
         hooks(aws, &groups),
@@ -148,8 +161,8 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
     let wanted = to_describe(&fleet, budget.max(MIN_DESCRIBED));
     fleet.described = describe(aws, wanted).await?;
     // With what is left: the others of a Region can be many.
-    let found = uncovered(aws, &fleet.deployment, others, Some(&instances), most).await?;
-    fleet.uncovered = found;
+    let found = uncovered(aws, &fleet.deployment, others, Some(&instances), most);
+    (fleet.uncovered, _) = found.await;
     // What was waited for has happened by then.
     fleet.now = now();
     Ok(fleet)
@@ -277,14 +290,14 @@ async fn instances(
     deployment: &Deployment,
     names: &[String],
 ) -> Result<Vec<SeenInstance>, aws::Error> {
-    let selectors = || deployment.profiles.iter().map(|it| &it.profile.selector);
+    let selectors = deployment.profiles.iter().map(|it| &it.profile.selector);
     let mut found = aws.instances(&format!("tag:{GROUP_TAG}"), names).await?;
     let mut asked = BTreeSet::new();
-    for tag in selectors().filter_map(|selector| selector.tags().first()) {
+    for tag in selectors.filter_map(|selector| selector.tags().first()) {
         // Profiles may have the first tag in common.
         if asked.insert((&tag.key, &tag.value)) {
             let mut more = carrying(aws, tag).await?;
-            more.retain(|seen| selectors().any(|it| it.covers("", &seen.instance.tags)));
+            more.retain(|seen| deployment.selects("", &seen.instance.tags));
             found.extend(more);
         }
     }
@@ -296,31 +309,47 @@ async fn instances(
 pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 /// The groups that are named, and those whose instances, or whose tags, a profile selects; and
-/// others of the Region, as far as a call more shows them.
+/// others of the Region, as far as the look is for them: all where a profile selects by tags, else those of
+/// a first page.
 async fn groups(
     aws: &Aws,
     deployment: &Deployment,
     names: &[String],
     instances: &[SeenInstance],
+    look: Look,
 ) -> Result<(Vec<Group>, Others), aws::Error> {
-    if !deployment.selects_by_tag() {
-        return tokio::try_join!(aws.groups(Some(names)), Others::first(aws));
+    if deployment.selects_by_tag() {
+        let selected = selected_groups(deployment, instances);
+        let groups = aws.groups(None).await?.into_iter();
+        let (groups, others) = groups
+            .partition(|group| deployment.covers(group) || selected.contains(group.name.as_str()));
+        let others = match look {
+            Look::Whole | Look::ScaleOut => Others::all(others),
+            Look::OfGroup => Others::default(),
+        };
+        return Ok((groups, others));
     }
-    let of_instances: BTreeSet<&String> = instances
-        .iter()
-        .filter_map(|seen| seen.instance.tags.get(GROUP_TAG))
-        .collect();
-    let groups = aws.groups(None).await?.into_iter();
-    let (groups, others) = groups.partition(|group| {
-        let selects = |selector: &Selector| selector.covers(&group.name, &group.tags);
-        names.contains(&group.name)
-            || of_instances.contains(&group.name)
-            || deployment
-                .profiles
-                .iter()
-                .any(|input| selects(&input.profile.selector))
+    let others = async {
+        Ok(match look {
+            Look::Whole => Others::first(aws).await,
+            Look::ScaleOut => Others::first(aws).await.cut(),
+            Look::OfGroup => Others::default(),
+        })
+    };
+    tokio::try_join!(aws.groups(Some(names)), others)
+}
+
+/// The groups of the instances that a profile selects by the instance's own tags.
+fn selected_groups<'a>(
+    deployment: &Deployment,
+    instances: &'a [SeenInstance],
+) -> BTreeSet<&'a str> {
+    let selected = instances.iter().filter_map(|seen| {
+        let tags = &seen.instance.tags;
+        let group = tags.get(GROUP_TAG)?;
+        deployment.selects(group, tags).then_some(group.as_str())
     });
-    Ok((groups, Others::all(others)))
+    selected.collect()
 }
 
 /// Whether the deployment prepares instances of a group: a profile or a rule names it, or a profile
@@ -333,10 +362,7 @@ pub(crate) async fn covers(
     deployment: &Deployment,
     group: &Group,
 ) -> Result<bool, aws::Error> {
-    let selectors = || deployment.profiles.iter().map(|it| &it.profile.selector);
-    if deployment.named_groups().contains(&group.name)
-        || selectors().any(|it| it.covers(&group.name, &group.tags))
-    {
+    if deployment.covers(group) {
         return Ok(true);
     }
     if !deployment.selects_by_tag() {
@@ -344,9 +370,7 @@ pub(crate) async fn covers(
     }
     let name = std::slice::from_ref(&group.name);
     let instances = aws.instances(&format!("tag:{GROUP_TAG}"), name).await?;
-    Ok(instances
-        .iter()
-        .any(|seen| selectors().any(|it| it.covers(&group.name, &seen.instance.tags))))
+    Ok(!selected_groups(deployment, &instances).is_empty())
 }
 
 async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Hooks>> {

@@ -48,8 +48,8 @@ pub(crate) async fn account(aws: &Aws, account: &mut Account) -> Result<()> {
     uncovered(aws, account, others).await
 }
 
-/// How many calls more than the rest of the look are made to list the groups of a Region that has more than
-/// a page of them, and to look up their hooks.
+/// The groups of a Region that has more than a page of them, and their hooks, are looked at with what the rest of
+/// the look leaves of [`MAX_CALLS`], or with so many calls if it leaves less.
 const FOR_OTHER_GROUPS: usize = 5;
 
 /// The groups that no profile covers.
@@ -59,14 +59,14 @@ async fn uncovered(aws: &Aws, account: &mut Account, others: Others) -> Result<(
         return Ok(());
     };
     let most = MAX_CALLS.max(aws.calls() + FOR_OTHER_GROUPS);
-    let answer = match observe::uncovered(aws, &deployment, others, None, most).await {
-        Ok(found) => Ok(found),
-        Err(Error::Aws(error)) => Err(error),
-        Err(other) => return Err(other),
-    };
-    let looked = looked(answer, "the launch hooks of groups that no profile covers")?;
-    if let Some(found) = note(account, looked) {
-        account.uncovered = found;
+    let (found, failed) = observe::uncovered(aws, &deployment, others, None, most).await;
+    account.uncovered = found;
+    // A policy is to be mended. Of another failure, as a throttled call, a note tells.
+    if let Some(error) = failed.filter(is_denied_or_refused) {
+        account.uncovered.failed = None;
+        let what = "the launch hooks of groups that no profile covers";
+        let looked = looked::<()>(Err(error), what)?;
+        note(account, looked);
     }
     Ok(())
 }
@@ -78,16 +78,20 @@ type Looked<T> = std::result::Result<T, CouldNotLook>;
 fn looked<T>(answer: Result<T, aws::Error>, what: &str) -> Result<Looked<T>> {
     match answer {
         Ok(seen) => Ok(Ok(seen)),
-        Err(error) => match (error.exit_code(), error.action()) {
-            (Code::AccessDenied | Code::AwsRefused, Some(action)) => Ok(Err(CouldNotLook {
+        Err(error) => match error.action().filter(|_| is_denied_or_refused(&error)) {
+            Some(action) => Ok(Err(CouldNotLook {
                 action: action.to_owned(),
                 denied: error.exit_code() == Code::AccessDenied,
                 reason: error.to_string(),
                 what: what.to_owned(),
             })),
-            _ => Err(error.into()),
+            None => Err(error.into()),
         },
     }
+}
+
+fn is_denied_or_refused(error: &aws::Error) -> bool {
+    matches!(error.exit_code(), Code::AccessDenied | Code::AwsRefused)
 }
 
 /// What was seen, if it was. Otherwise that is noted, once for each action.
@@ -156,8 +160,7 @@ async fn groups(aws: &Aws, account: &mut Account) -> Result<Others> {
     if !account.deployed || by_tag {
         return Ok(Others::all(rest));
     }
-    let others = looked(Others::first(aws).await, what)?;
-    Ok(note(account, others).unwrap_or_default())
+    Ok(Others::first(aws).await)
 }
 
 async fn hooks(

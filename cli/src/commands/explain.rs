@@ -127,7 +127,7 @@ pub(super) async fn run(
             }
         }
         Subject::Group(name) => {
-            let fleet = observe::fleet(&aws, deployment).await?;
+            let fleet = observe::of_group(&aws, deployment).await?;
             let group = fleet.groups.iter().find(|group| group.name == name);
             let launch = match group.and_then(|group| telling(&fleet, group)) {
                 Some(known) => {

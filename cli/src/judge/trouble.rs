@@ -133,12 +133,19 @@ pub(crate) fn not_looked_at(uncovered: &Uncovered) -> Vec<String> {
         )
     });
     let groups = uncovered.listed_of_more.map(|listed| {
+        let than = match listed {
+            0 => "Auto Scaling groups that were not".to_owned(),
+            _ => format!("more Auto Scaling groups than the {listed} that were"),
+        };
         format!(
-            "The Region has more Auto Scaling groups than the {listed} that were looked at for launches that wait at a hook which \
-             nobody answers. `hookline explain GROUP` looks at one."
+            "The Region has {than} looked at for launches that wait at a hook which nobody answers. `hookline explain GROUP` \
+             looks at one."
         )
     });
-    hooks.into_iter().chain(groups).collect()
+    let failed = uncovered.failed.as_ref();
+    let failed =
+        failed.map(|why| format!("The look at groups that no profile covers broke off: {why}"));
+    hooks.into_iter().chain(groups).chain(failed).collect()
 }
 
 /// The launches that wait although their execution has sent CONTINUE, as their tags say. An

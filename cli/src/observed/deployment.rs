@@ -1,6 +1,8 @@
 //! A deployment, as its rules show it: the state machine, the profiles, and how launches and
 //! reconcile are started.
 
+use std::collections::BTreeMap;
+
 use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::profile::Selector;
@@ -10,6 +12,7 @@ use hookline_domain::tags::own;
 use serde_json::Value;
 
 use super::function::FunctionRef;
+use super::group::Group;
 use super::input_template::{profile_of, read};
 use super::network::SeenInterface;
 use super::rule::Rule;
@@ -249,6 +252,22 @@ impl Deployment {
         groups.sort();
         groups.dedup();
         groups
+    }
+
+    /// Whether it prepares the instances of a group, as far as the group shows it: a profile or a rule
+    /// names it, or a profile selects the tags that its instances get.
+    pub(crate) fn covers(&self, group: &Group) -> bool {
+        let names = |rule: &Rule| {
+            let wanted = rule.wanted("AutoScalingGroupName");
+            wanted.is_some_and(|it| it.contains(&group.name.as_str()))
+        };
+        self.selects(&group.name, &group.tags) || self.rules.iter().any(names)
+    }
+
+    /// Whether a profile selects an instance of a group that has these tags.
+    pub(crate) fn selects(&self, group: &str, tags: &BTreeMap<String, String>) -> bool {
+        let mut profiles = self.profiles.iter();
+        profiles.any(|input| input.profile.selector.covers(group, tags))
     }
 
     /// Whether a profile selects by a tag, so that any group may be one of its.

@@ -250,6 +250,36 @@ fn rule_lets_through_what_its_pattern_names() {
 }
 
 #[test]
+fn group_is_covered_by_a_profile_or_a_rule_that_names_it_or_by_its_tags() {
+    let mut by_tag = profile("by-tag");
+    by_tag["selector"] = json!({"tag": {"key": "multus", "value": "yes"}});
+    let rules = vec![
+        launch_rule("upf", Some(target("launch-node", &profile("upf")))),
+        // It has no target, and so no profile.
+        launch_rule("smf", None),
+        launch_rule("by-tag", Some(target("launch-node", &by_tag))),
+    ];
+    let deployment = Deployment::of(machine("launch-node"), rules);
+    let tags = |value: &str| BTreeMap::from([("multus".to_owned(), value.to_owned())]);
+    for (name, tags, is_covered) in [
+        ("upf", BTreeMap::new(), true),
+        ("smf", BTreeMap::new(), true),
+        ("amf", BTreeMap::new(), false),
+        ("amf", tags("no"), false),
+        ("amf", tags("yes"), true),
+    ] {
+        let group = Group {
+            name: name.to_owned(),
+            tags,
+            ..Group::default()
+        };
+        assert_eq!(deployment.covers(&group), is_covered, "{group:?}");
+    }
+    assert!(deployment.selects("amf", &tags("yes")));
+    assert!(!deployment.selects("smf", &tags("no")));
+}
+
+#[test]
 fn name_is_the_stacks_or_that_of_its_groups_interfaces() {
     use crate::fixtures::interface;
     let name = |machine: &str, of_tag: &str| {

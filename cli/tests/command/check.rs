@@ -77,7 +77,7 @@ async fn five_hundred_nodes_are_checked_with_at_most_twenty_calls() {
     deployed.launch(500).await;
     // The launches are in flight, and the subnets have 251 addresses.
     let checked = checked(&deployed, "check", 1).await;
-    let calls = calls_of_the_command(&deployed);
+    let calls = deployed.calls_of_command();
     assert!(calls <= 20, "{calls} calls");
     assert_eq!(checked["calls"], json!(calls));
     assert_eq!(checked["room"][0]["nodes"], 500);
@@ -87,14 +87,6 @@ async fn five_hundred_nodes_are_checked_with_at_most_twenty_calls() {
     let in_flight = json!("500 instances are being launched there and come first.");
     let evidence = full["evidence"].as_array().unwrap();
     assert!(evidence.contains(&in_flight), "{evidence:?}");
-}
-
-pub(crate) fn calls_of_the_command(deployed: &Deployed) -> usize {
-    let calls = deployed.fake.aws.calls();
-    let calls = calls.iter();
-    calls
-        .filter(|call| call.user_agent.contains("app/Hookline"))
-        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +99,7 @@ async fn twelve_subnets_are_checked_with_at_most_thirty_calls() {
     };
     let deployed = made_right(Deployed::start_in(&size).await, 100).await;
     let checked = checked(&deployed, "check", 0).await;
-    let calls = calls_of_the_command(&deployed);
+    let calls = deployed.calls_of_command();
     assert!(calls <= 30, "{calls} calls");
     assert_eq!(checked["calls"], json!(calls));
     // EC2 tells the reservations of one subnet at a time: each is asked for once.

@@ -143,6 +143,13 @@ impl Deployed {
         serde_json::from_str(&stdout(&assert)).unwrap()
     }
 
+    /// How many calls the command has made. EventBridge and the scene make calls too.
+    pub(crate) fn calls_of_command(&self) -> usize {
+        let aws = &self.fake.aws;
+        aws.calls_where(|call| call.user_agent.contains("app/Hookline"))
+            .len()
+    }
+
     /// The calls of the command that change something.
     pub(crate) fn changes(&self) -> Vec<CallRecord> {
         const READS: [&str; 3] = ["Describe", "List", "Get"];

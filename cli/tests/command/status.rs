@@ -44,13 +44,6 @@ async fn deployment_at_rest_is_without_trouble() {
     assert_eq!(deployed.trouble().await, Vec::<Value>::new());
 }
 
-/// EventBridge and the scene make calls too.
-pub(crate) fn calls_of_command(deployed: &Deployed) -> usize {
-    let aws = &deployed.fake.aws;
-    aws.calls_where(|call| call.user_agent.contains("app/Hookline"))
-        .len()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn launch_that_was_given_up_is_seen_behind_pages_of_others_or_it_is_told_that_it_may_not_be()
 {
@@ -69,9 +62,9 @@ async fn launch_that_was_given_up_is_seen_behind_pages_of_others_or_it_is_told_t
     assert_eq!(status["trouble"][0]["kind"], "launch-abandoned");
 
     deployed.launch(1_500).await;
-    let before = calls_of_command(&deployed);
+    let before = deployed.calls_of_command();
     let text = stdout(&deployed.run("status").await.success());
-    let calls = calls_of_command(&deployed) - before;
+    let calls = deployed.calls_of_command() - before;
     assert!(calls <= 20, "{calls} calls");
     assert!(
         text.contains("Too many launches in the last hour"),
@@ -85,7 +78,7 @@ async fn five_hundred_launches_take_at_most_twenty_calls() {
     let deployed = Deployed::start().await;
     deployed.launch(500).await;
     let text = stdout(&deployed.run("status").await.success());
-    let calls = calls_of_command(&deployed);
+    let calls = deployed.calls_of_command();
     assert!(calls <= 20, "{calls} calls");
     check_text(&text);
     assert!(text.contains("500     0           500 ("), "{text}");

@@ -9,9 +9,8 @@ use crate::deployed::Deployed;
 use crate::fake::run;
 use crate::stdout;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn watch_shows_a_frame_until_q_and_leaves_the_terminal_as_it_was() {
-    let deployed = Deployed::start().await;
+/// What `status --watch` shows until `q` is pressed.
+pub(crate) async fn watched(deployed: &Deployed) -> Value {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/terminal.py");
     let mut python = Command::new("python3");
     python
@@ -27,7 +26,13 @@ async fn watch_shows_a_frame_until_q_and_leaves_the_terminal_as_it_was() {
         // The last line of a frame is drawn last.
         .args(["earliest.", "q", env!("CARGO_BIN_EXE_hookline")])
         .args(["status", "--watch", "--region", "us-west-2"]);
-    let seen: Value = serde_json::from_str(&stdout(&run(python).await.success())).unwrap();
+    serde_json::from_str(&stdout(&run(python).await.success())).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_shows_a_frame_until_q_and_leaves_the_terminal_as_it_was() {
+    let deployed = Deployed::start().await;
+    let seen = watched(&deployed).await;
     assert_eq!(seen["code"], 0, "{seen:#}");
     assert_eq!(seen["errors"], "", "{seen:#}");
     assert_eq!(seen["isRaw"], true, "{seen:#}");
