@@ -24,20 +24,27 @@ pub struct Stack {
     pub status: String,
     /// The values of its outputs, by their names.
     pub outputs: BTreeMap<String, String>,
-    /// Its template.
-    pub template: Value,
+    /// Its template. GetTemplate refuses a stack that was put without one.
+    pub template: Option<Value>,
     /// The type and the physical id of each of its resources, by their logical ids.
     pub resources: BTreeMap<String, (String, String)>,
 }
 
-/// How many resources a page of ListStackResources has (CloudFormation API Reference,
-/// ListStackResources: the results can be paginated; the size of a page is not documented).
+/// How many resources a page of ListStackResources has: a size of the fake's own, which a test reaches. AWS
+/// begins another page if the output exceeds 1 MB (CloudFormation API Reference, ListStackResources,
+/// NextToken).
 const PAGE: usize = 100;
 
 impl CloudFormation {
     /// Puts a stack in the place of one of this name.
     pub fn put(&self, name: &str, stack: Stack) {
         lock(&self.stacks).insert(name.to_owned(), stack);
+    }
+
+    /// A stack as it was put.
+    #[must_use]
+    pub fn stack(&self, name: &str) -> Option<Stack> {
+        lock(&self.stacks).get(name).cloned()
     }
 }
 
@@ -52,9 +59,13 @@ pub(crate) fn act(
     }
     let name = params.required_str("StackName")?;
     // The logical id after which the page begins.
-    let after = params.str("NextToken").unwrap_or_default();
-    // Without a transform, both stages are the same template.
-    let _ = params.str("TemplateStage");
+    let mut after = None;
+    match action {
+        "ListStackResources" => after = params.str("NextToken"),
+        // Without a transform, both stages are the same template.
+        "GetTemplate" => drop(params.str("TemplateStage")),
+        _ => {}
+    }
     params.finish()?;
     let stacks = lock(&cloudformation.stacks);
     let stack = stacks.get(&name).ok_or_else(|| {
@@ -66,11 +77,19 @@ pub(crate) fn act(
     })?;
     let mut xml = Xml::new();
     if action == "GetTemplate" {
-        xml.text("TemplateBody", &stack.template);
+        let template = stack.template.as_ref();
+        let template = template.ok_or_else(|| invalid("the stack was put without a template"))?;
+        xml.text("TemplateBody", template);
         return Ok(xml.into_string());
     }
     if action == "ListStackResources" {
-        write_resources(&mut xml, stack, &after);
+        if let Some(after) = after
+            .as_ref()
+            .filter(|it| !stack.resources.contains_key(*it))
+        {
+            return Err(invalid(format!("no page begins after {after}")));
+        }
+        write_resources(&mut xml, stack, after.as_deref().unwrap_or_default());
         return Ok(xml.into_string());
     }
     xml.members("Stacks", [stack], |xml, stack| {
@@ -83,6 +102,11 @@ pub(crate) fn act(
         });
     });
     Ok(xml.into_string())
+}
+
+/// What a caller gets wrong. The texts are the fake's own.
+fn invalid(problem: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", problem)
 }
 
 fn write_resources(xml: &mut Xml, stack: &Stack, after: &str) {
@@ -135,6 +159,30 @@ mod tests {
             rest.contains("role-100") && !rest.contains("NextToken"),
             "{rest}"
         );
-        assert_eq!(list("StackName=two").unwrap_err().code, "ValidationError");
+        for wrong in ["StackName=two", "StackName=one&NextToken=Role"] {
+            assert_eq!(list(wrong).unwrap_err().code, "ValidationError", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_one_action_are_none_of_another() {
+        let cloudformation = CloudFormation::default();
+        let stack = Stack {
+            template: Some(serde_json::json!({})),
+            ..Stack::default()
+        };
+        cloudformation.put("one", stack);
+        cloudformation.put("without", Stack::default());
+        let call = |action: &str, params: &str| {
+            let mut params = Params::parse(Dialect::Query, "", params.as_bytes());
+            act(&cloudformation, action, &mut params)
+        };
+        let of_template = "StackName=one&TemplateStage=Processed";
+        assert!(call("GetTemplate", of_template).is_ok());
+        for action in ["DescribeStacks", "ListStackResources"] {
+            assert!(call(action, of_template).is_err(), "{action}");
+        }
+        let without = call("GetTemplate", "StackName=without").unwrap_err();
+        assert_eq!(without.code, "ValidationError");
     }
 }

@@ -70,7 +70,9 @@ const VERSION: &str = "v1";
 fn policy(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     let arn = params.required_str("PolicyArn")?;
     params.finish()?;
-    iam.policy(&arn).ok_or_else(|| no_policy(&arn))?;
+    // The API Reference has no text; this one is in public output of `aws iam get-policy`.
+    iam.policy(&arn)
+        .ok_or_else(|| no_such_entity(format!("Policy {arn} was not found.")))?;
     let mut xml = Xml::new();
     xml.element("Policy", |xml| {
         xml.text("PolicyName", name(&arn));
@@ -87,7 +89,12 @@ fn policy_version(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     let version = params.required_str("VersionId")?;
     params.finish()?;
     let document = iam.policy(&arn).filter(|_| version == VERSION);
-    let document = document.ok_or_else(|| no_policy(&arn))?;
+    // The code is documented (IAM API Reference, GetPolicyVersion); the text is the fake's own.
+    let document = document.ok_or_else(|| {
+        no_such_entity(format!(
+            "Policy {arn} has no version {version}, or is not there."
+        ))
+    })?;
     let mut xml = Xml::new();
     xml.element("PolicyVersion", |xml| {
         xml.text("Document", url_encoded(&document.to_string()));
@@ -97,8 +104,7 @@ fn policy_version(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     Ok(xml.into_string())
 }
 
-fn no_policy(arn: &str) -> ApiError {
-    let message = format!("Policy {arn} does not exist or is not attachable.");
+fn no_such_entity(message: String) -> ApiError {
     ApiError::with_status(404, "NoSuchEntity", message)
 }
 
@@ -234,6 +240,17 @@ mod tests {
         );
         let missing = call("GetRole", "RoleName=d").unwrap_err();
         assert_eq!((missing.status, &*missing.code), (404, "NoSuchEntity"));
+    }
+
+    #[test]
+    fn policy_that_is_not_there_is_told_by_each_action() {
+        let arn = "arn:aws:iam::123456789012:policy/gone";
+        let gone = call("GetPolicy", &format!("PolicyArn={arn}")).unwrap_err();
+        assert_eq!((gone.status, &*gone.code), (404, "NoSuchEntity"));
+        assert_eq!(gone.message, format!("Policy {arn} was not found."));
+        let version = format!("PolicyArn={arn}&VersionId=v1");
+        let gone = call("GetPolicyVersion", &version).unwrap_err();
+        assert_eq!((gone.status, &*gone.code), (404, "NoSuchEntity"));
     }
 
     #[test]

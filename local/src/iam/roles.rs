@@ -138,7 +138,8 @@ impl Iam {
     }
 
     /// The document of a managed policy that no role has, by its ARN.
-    pub(crate) fn policy(&self, arn: &str) -> Option<Value> {
+    #[must_use]
+    pub fn policy(&self, arn: &str) -> Option<Value> {
         let policies = self.policies.read().unwrap_or_else(PoisonError::into_inner);
         policies.get(arn).cloned()
     }

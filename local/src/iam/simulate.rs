@@ -33,8 +33,8 @@ pub(crate) fn principal_policy(iam: &Iam, params: &mut Params) -> Result<String,
     let source = params.required_str("PolicySourceArn")?;
     let mut of_iam = source.splitn(6, ':').skip(2);
     let (service, resource) = (of_iam.next(), of_iam.nth(2).unwrap_or_default());
-    let name = match (service, resource.split_once('/')) {
-        (Some("iam"), Some(("role" | "user" | "group", name))) => name,
+    let (kind, name) = match (service, resource.split_once('/')) {
+        (Some("iam"), Some((kind @ ("role" | "user" | "group"), name))) => (kind, name),
         _ => {
             return Err(invalid(format!(
                 "Invalid Entity Arn: {source} does not clearly define entity type and name."
@@ -45,7 +45,7 @@ pub(crate) fn principal_policy(iam: &Iam, params: &mut Params) -> Result<String,
         ApiError::with_status(
             404,
             "NoSuchEntity",
-            format!("The role with name {name} cannot be found."),
+            format!("The {kind} with name {name} cannot be found."),
         )
     })?;
     let mut policies = role.policies.clone();

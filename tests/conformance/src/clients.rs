@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_sdk_iam::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_types::service_config::ServiceConfigKey;
@@ -48,12 +49,16 @@ impl Clients {
             .send()
             .await
             .context("GetCallerIdentity")?;
+        // Its simulator is asked more than a thousand times, and IAM throttles an account.
+        let retries = RetryConfig::standard().with_max_attempts(IAM_ATTEMPTS);
+        let iam = aws_sdk_iam::config::Builder::from(config).retry_config(retries);
+        let iam = iam.build();
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(config),
             autoscaling: aws_sdk_autoscaling::Client::new(config),
             cloudformation: aws_sdk_cloudformation::Client::new(config),
             events: aws_sdk_eventbridge::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
+            iam: aws_sdk_iam::Client::from_conf(iam),
             lambda: aws_sdk_lambda::Client::new(config),
             sfn: aws_sdk_sfn::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
@@ -81,6 +86,9 @@ impl Clients {
             .await
     }
 }
+
+/// How often a call of IAM is made until it is given up.
+const IAM_ATTEMPTS: u32 = 10;
 
 /// The services of the clients, by the ids that the SDK looks for in the environment and the profile.
 const SERVICES: [&str; 9] = [

@@ -1,7 +1,7 @@
 //! A deployment in the account, as its stack and its rules show it: the roles of its functions, state
 //! machines and rules, the policies for people, and what its profiles name. It only reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::{NamingProfile, Profile, Selector};
@@ -28,7 +28,8 @@ pub struct Deployment {
     pub things: Deployed,
     /// The policies of each function, state machine, rule and policy for people, by its name in the
     /// tables.
-    pub policies: BTreeMap<String, Policies>,
+    /// There can be several: each rule has a role of its own.
+    pub policies: BTreeMap<String, Vec<Policies>>,
 }
 
 /// The profiles of the deployment's rules.
@@ -68,6 +69,9 @@ impl Deployment {
             false => Vec::new(),
         };
         let things = &mut deployment.things;
+        let mut patterns = stack.groups_by_name();
+        patterns.retain(|pattern| !profiles.names(pattern));
+        things.group_patterns = patterns.into_iter().collect();
         profiles.put_into(things, &groups);
         things.hooked_cluster = stack.hooked_cluster();
         let queues = stack.of("AWS::SQS::Queue");
@@ -112,6 +116,14 @@ impl Deployment {
         }
     }
 
+    /// Adds policies that decide for one of the tables.
+    fn add(&mut self, by: &str, policies: Policies) {
+        let all = self.policies.entry(by.to_owned()).or_default();
+        if !all.contains(&policies) {
+            all.push(policies);
+        }
+    }
+
     /// The role of each function.
     async fn read_functions(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
         let prefix = format!("{}-", self.things.name);
@@ -125,8 +137,7 @@ impl Deployment {
             let found = call.function_name(name).send().await;
             let found = found.with_context(|| format!("GetFunctionConfiguration {name}"))?;
             let role = found.role().context("a function without a role")?;
-            let policies = Policies::OfRole(role.to_owned());
-            self.policies.insert(by.to_owned(), policies);
+            self.add(by, Policies::OfRole(role.to_owned()));
         }
         Ok(())
     }
@@ -142,8 +153,7 @@ impl Deployment {
             let found = found.with_context(|| format!("DescribeStateMachine {arn}"))?;
             let name = found.name().strip_prefix(&format!("{}-", self.things.name));
             let name = name.unwrap_or(found.name()).to_owned();
-            let policies = Policies::OfRole(found.role_arn().to_owned());
-            self.policies.insert(name.clone(), policies);
+            self.add(&name, Policies::OfRole(found.role_arn().to_owned()));
             names.insert(arn, name);
         }
         for (_, rule) in stack.of("AWS::Events::Rule") {
@@ -158,8 +168,8 @@ impl Deployment {
                 let (Some((_, machine)), Some(role)) = (machine, target.role_arn()) else {
                     continue;
                 };
-                let policies = Policies::OfRole(role.to_owned());
-                self.policies.insert(format!("rule of {machine}"), policies);
+                let by = format!("rule of {machine}");
+                self.add(&by, Policies::OfRole(role.to_owned()));
                 let template = target.input_transformer().map(|it| it.input_template());
                 let profile = template.and_then(profile_of);
                 let profile = profile.with_context(|| format!("{rule} has no profile"))?;
@@ -175,6 +185,7 @@ impl Deployment {
     /// The policies for people, which nobody need have.
     async fn read_people(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
         for (id, arn) in stack.of("AWS::IAM::ManagedPolicy") {
+            let logical = id;
             let id = id.to_lowercase();
             let is_of = |policy: &&&str| id.contains("people") && id.contains(**policy);
             let Some(policy) = PEOPLE.iter().find(is_of) else {
@@ -188,8 +199,9 @@ impl Deployment {
             let found = found.with_context(|| format!("GetPolicyVersion {arn}"))?;
             let document = found.policy_version().and_then(|it| it.document());
             let document = document.context("a policy without a document")?;
-            let policies = Policies::Documents(vec![url_decoded(document)]);
-            self.policies.insert((*policy).to_owned(), policies);
+            self.add(policy, Policies::Documents(vec![url_decoded(document)]));
+            let actions = stack.actions(logical);
+            self.things.people.insert((*policy).to_owned(), actions);
         }
         Ok(())
     }
@@ -225,6 +237,15 @@ impl Profiles {
         let launch = self.launch.iter().map(|profile| &profile.selector);
         let mut all = launch.chain(self.naming.iter().map(|profile| &profile.selector));
         all.any(Selector::is_by_tag)
+    }
+
+    /// Whether a profile with a hook selects a group by this name.
+    fn names(&self, group: &str) -> bool {
+        let mut selectors = self.launch.iter().map(|profile| &profile.selector);
+        selectors.any(|selector| match selector {
+            Selector::AutoScalingGroupNames(names) => names.iter().any(|name| *name == group),
+            _ => false,
+        })
     }
 
     /// The tags of groups that carry some of the tags of a selector, unless a profile selects such a group.
@@ -270,11 +291,16 @@ impl Profiles {
                 brake: profile.brake,
             })
         });
+        // With patterns, no other group's hook may be completed.
+        let in_reach = groups.iter().filter(|group| {
+            things.group_patterns.is_empty() || things.has_pattern_for(&group.name)
+        });
+        let in_reach: Vec<Group> = in_reach.cloned().collect();
         let by_tags = |several: bool| {
             let mut profiles =
                 own().filter(|profile| (profile.selector.tags().len() > 1) == several);
             profiles.find_map(|profile| {
-                let group = selected(&profile.selector, groups)?;
+                let group = selected(&profile.selector, &in_reach)?;
                 let brake = profile.brake;
                 Some((Group { brake, ..group }, &profile.selector))
             })
@@ -300,70 +326,51 @@ impl Profiles {
             (!of_launch(&found)).then_some(found)
         });
         things.named_only = named_only;
-        let names = self
-            .launch
-            .iter()
-            .filter_map(|profile| match &profile.selector {
-                Selector::AutoScalingGroupNames(names) => Some(names),
-                _ => None,
-            });
-        things.group_names = names.flatten().collect::<BTreeSet<_>>().len();
-        let keys = |keys: Vec<&String>| keys.into_iter().cloned().collect::<Vec<_>>();
-        things.keys = Keys {
-            node: keys(
-                self.launch
-                    .iter()
-                    .flat_map(|it| it.node_tags.keys())
-                    .collect(),
-            ),
-            volume: keys(
-                self.launch
-                    .iter()
-                    .flat_map(|it| it.volume_tags.keys())
-                    .collect(),
-            ),
-            interface: keys(
-                self.launch
-                    .iter()
-                    .flat_map(|it| it.interface_tags.keys())
-                    .collect(),
-            ),
-        };
-        if self.launch.iter().any(|it| it.name_preset.is_some()) {
-            things.keys.node.push("Name".to_owned());
-        }
-        if !self.naming.is_empty() {
-            let mut of_naming = Keys {
-                node: keys(
-                    self.naming
-                        .iter()
-                        .flat_map(|it| it.node_tags.keys())
-                        .collect(),
-                ),
-                volume: keys(
-                    self.naming
-                        .iter()
-                        .flat_map(|it| it.volume_tags.keys())
-                        .collect(),
-                ),
-                interface: keys(
-                    self.naming
-                        .iter()
-                        .flat_map(|it| it.interface_tags.keys())
-                        .collect(),
-                ),
-            };
-            if self.naming.iter().any(|it| it.name_preset.is_some()) {
-                of_naming.node.push("Name".to_owned());
-            }
-            things.naming = Some(of_naming);
-        }
+        things.keys = keys_of(self.launch.iter().map(|it| TagsOf {
+            node: it.node_tags.keys().collect(),
+            volume: it.volume_tags.keys().collect(),
+            interface: it.interface_tags.keys().collect(),
+            has_name: it.name_preset.is_some(),
+        }));
+        let naming = self.naming.iter().map(|it| TagsOf {
+            node: it.node_tags.keys().collect(),
+            volume: it.volume_tags.keys().collect(),
+            interface: it.interface_tags.keys().collect(),
+            has_name: it.name_preset.is_some(),
+        });
+        things.naming = (!self.naming.is_empty()).then(|| keys_of(naming));
         let taints = self
             .launch
             .iter()
             .filter_map(|it| it.startup_taint.as_ref());
         things.tainted_cluster = taints.map(|taint| taint.cluster.to_string()).next();
     }
+}
+
+/// The keys of the tags that a profile sets.
+struct TagsOf<'a> {
+    node: Vec<&'a String>,
+    volume: Vec<&'a String>,
+    interface: Vec<&'a String>,
+    /// Whether it sets the tag Name of a node by a preset.
+    has_name: bool,
+}
+
+/// The keys of all profiles.
+fn keys_of<'a>(profiles: impl Iterator<Item = TagsOf<'a>>) -> Keys {
+    let mut keys = Keys::default();
+    let mut has_name = false;
+    for profile in profiles {
+        keys.node.extend(profile.node.into_iter().cloned());
+        keys.volume.extend(profile.volume.into_iter().cloned());
+        keys.interface
+            .extend(profile.interface.into_iter().cloned());
+        has_name |= profile.has_name;
+    }
+    if has_name {
+        keys.node.push("Name".to_owned());
+    }
+    keys
 }
 
 /// The first group that a selector by tags selects, with the tags that it requires.

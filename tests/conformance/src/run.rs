@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aws_sdk_ec2::types::ResourceType;
 use serde::Serialize;
 
@@ -105,6 +105,16 @@ impl Plan {
         facts
     }
 
+    /// What a plan without a fact is told.
+    fn none(&self) -> String {
+        let about = match self.only_deployment {
+            true => "no fact about a deployment",
+            false => "no fact",
+        };
+        let text = self.only.as_deref().unwrap_or_default();
+        format!("{about} has {text:?} in its name. Nothing was tried")
+    }
+
     /// Whether a fact of this plan needs this.
     #[must_use]
     pub fn needs(&self, need: Need) -> bool {
@@ -116,7 +126,7 @@ impl Plan {
     /// a call fails, or `stop` ends first.
     ///
     /// # Errors
-    /// If the account could not be prepared, the run was stopped, or something is left in the
+    /// If there is no such fact, the account could not be prepared, the run was stopped, or something is left in the
     /// account.
     pub async fn run(
         &self,
@@ -125,6 +135,7 @@ impl Plan {
         stop: impl Future<Output = &'static str>,
         mut progress: impl FnMut(&Outcome),
     ) -> Result<Vec<Outcome>> {
+        ensure!(!self.facts().is_empty(), "{}", self.none());
         let mut outcomes = Vec::new();
         let ended = tokio::select! {
             ended = self.try_all(clients, run, |outcome| {
@@ -150,8 +161,10 @@ impl Plan {
     ) -> Result<()> {
         // First: a stack that is not there must not cost a run.
         let deployment = match &self.stack {
-            Some(stack) => Some(Deployment::read(clients, stack).await?),
-            None => None,
+            Some(stack) if self.needs(Need::Deployment) => {
+                Some(Deployment::read(clients, stack).await?)
+            }
+            _ => None,
         };
         let mut stage = self.stage(clients, run).await?;
         stage.deployment = deployment;

@@ -4,7 +4,45 @@ use anyhow::{Context as _, Result};
 use aws_sdk_iam::types::{
     ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType,
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hookline_local::iam::AuthorizationRequest;
+
+/// How many attempts are asked for at once. There are some 2,000 in a run, which one after the other are not
+/// done within its limit.
+const AT_ONCE: usize = 8;
+
+/// An attempt that IAM is asked about.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What it is, in one line.
+    pub line: String,
+    /// The policies of each role that may make it.
+    pub by: Vec<Policies>,
+    /// What it is authorised on.
+    pub requests: Vec<AuthorizationRequest>,
+}
+
+/// The lines of the attempts that a role allows (`allows`), or that one does not, in their order.
+///
+/// # Errors
+/// If IAM refuses a simulation.
+pub async fn attempts_that(
+    allows: bool,
+    iam: &aws_sdk_iam::Client,
+    attempts: Vec<Asked>,
+) -> Result<Vec<String>> {
+    let verdicts = attempts.into_iter().map(async |asked: Asked| {
+        for policies in &asked.by {
+            if policies.allow(iam, &asked.requests).await? == allows {
+                return anyhow::Ok(Some(asked.line));
+            }
+        }
+        Ok(None)
+    });
+    let verdicts = stream::iter(verdicts).buffered(AT_ONCE);
+    let found = verdicts.try_filter_map(async |line| Ok(line));
+    found.try_collect().await
+}
 
 /// Whose policies decide.
 #[derive(Clone, Debug, PartialEq, Eq)]

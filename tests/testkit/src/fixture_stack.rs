@@ -12,7 +12,7 @@ use hookline_local::lambda::FunctionConfig;
 use serde_json::{Value, json};
 
 use crate::json_api::json_call;
-use crate::roles::{self, STACK};
+use crate::roles::{self, RoleLimit, STACK};
 use crate::scene::{Scene, Size};
 
 /// The resources of a stack: type and physical id by logical id.
@@ -23,6 +23,14 @@ type Resources = BTreeMap<String, (String, String)>;
 /// # Errors
 /// If the fake AWS refuses a part of it.
 pub async fn put(local: &LocalAws) -> Result<()> {
+    put_limited_by(local, RoleLimit::Ids).await
+}
+
+/// The same with the roles of another limit. The profiles are those without it.
+///
+/// # Errors
+/// As [`put`].
+pub async fn put_limited_by(local: &LocalAws, limit: RoleLimit) -> Result<()> {
     let size = Size {
         azs: 1,
         networks: 1,
@@ -37,9 +45,9 @@ pub async fn put(local: &LocalAws) -> Result<()> {
         .await?;
     scene.plain_group("plain", &[]).await?;
 
-    let (mut template, stack) = (roles::template()?, roles::stack(STACK, "aws"));
+    let (mut template, stack) = (roles::template(limit)?, roles::stack(STACK, "aws"));
     let resources = TemplateRoles::resources(&template, &stack);
-    let mut of_stack = roles::as_deployed(&scene)?;
+    let mut of_stack = roles::as_deployed(&scene, limit)?;
     for (logical, role) in std::mem::take(&mut of_stack.unattached) {
         let documents = of_stack.documents.remove(&role).unwrap_or_default();
         let document = documents.into_iter().next().context("no document")?;
@@ -71,7 +79,7 @@ pub async fn put(local: &LocalAws) -> Result<()> {
         STACK,
         Stack {
             status: "CREATE_COMPLETE".to_owned(),
-            template,
+            template: Some(template),
             resources,
             ..Stack::default()
         },

@@ -115,8 +115,15 @@ pub fn in_partition(partition: &str, limit: RoleLimit) -> Result<TemplateRoles> 
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn template() -> Result<Value> {
-    serde_json::from_str(TEMPLATE).context("tests/fixtures/roles")
+pub(crate) fn template(limit: RoleLimit) -> Result<Value> {
+    let read = |file| serde_json::from_str::<Value>(file).context("tests/fixtures/roles");
+    let mut template = read(TEMPLATE)?;
+    let changed = limit.changed().map(read).transpose()?;
+    let changed = changed.as_ref().and_then(|it| it["Resources"].as_object());
+    for (id, resource) in changed.into_iter().flatten() {
+        template["Resources"][id] = resource.clone();
+    }
+    Ok(template)
 }
 
 /// The configuration of the fixture.
@@ -132,8 +139,8 @@ pub(crate) fn configuration() -> Result<Value> {
 ///
 /// # Errors
 /// If the template cannot be read.
-pub(crate) fn as_deployed(scene: &Scene) -> Result<TemplateRoles> {
-    let roles = TemplateRoles::read(&template()?, &stack(STACK, "aws"));
+pub(crate) fn as_deployed(scene: &Scene, limit: RoleLimit) -> Result<TemplateRoles> {
+    let roles = TemplateRoles::read(&template(limit)?, &stack(STACK, "aws"));
     let mut roles = roles.context("tests/fixtures/roles")?;
     name_networks(&mut roles, scene, &Value::Null)?;
     Ok(roles)

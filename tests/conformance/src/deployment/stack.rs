@@ -1,5 +1,7 @@
 //! The stack of a deployment: its resources, and its template.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
@@ -58,6 +60,43 @@ impl Stack {
             .collect()
     }
 
+    /// The statements of a policy of the template.
+    fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
+        let statements = policy.pointer("/Properties/PolicyDocument/Statement");
+        statements.and_then(Value::as_array).into_iter().flatten()
+    }
+
+    /// The names, and the patterns of names, of groups whose hooks may be completed whatever tags they have.
+    /// The template has them as they are deployed: one that a role got by hand is not among them.
+    pub(super) fn groups_by_name(&self) -> BTreeSet<String> {
+        let resources = self.template.get("Resources").and_then(Value::as_object);
+        let policies = resources.into_iter().flat_map(|all| all.values());
+        let statements = policies.flat_map(Self::statements).filter(|statement| {
+            let mut actions = each(statement, "Action").into_iter();
+            statement.get("Condition").is_none()
+                && statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+                && actions
+                    .any(|action| action.as_str() == Some("autoscaling:CompleteLifecycleAction"))
+        });
+        let arns = statements.flat_map(|statement| each(statement, "Resource"));
+        let names = arns.filter_map(|arn| end(arn)?.split_once(":autoScalingGroupName/"));
+        names.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// The actions that the template gives a policy.
+    pub(super) fn actions(&self, policy: &str) -> BTreeSet<String> {
+        let policy = self
+            .template
+            .get("Resources")
+            .and_then(|all| all.get(policy));
+        let statements = policy.into_iter().flat_map(Self::statements);
+        let actions = statements.flat_map(|statement| each(statement, "Action"));
+        actions
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// A cluster on the group of whose managed node group the stack puts a hook, by the custom resource that
     /// looks the group up (`cdk/lib/launch/launch-lifecycle-hook.ts`).
     pub(super) fn hooked_cluster(&self) -> Option<String> {
@@ -71,6 +110,22 @@ impl Stack {
             let cluster = call.get("parameters")?.get("clusterName")?;
             cluster.as_str().map(str::to_owned)
         })
+    }
+}
+
+/// What a statement has under a key: one value, or a list.
+fn each<'a>(statement: &'a Value, key: &str) -> Vec<&'a Value> {
+    match statement.get(key) {
+        Some(Value::Array(all)) => all.iter().collect(),
+        found => found.into_iter().collect(),
+    }
+}
+
+/// The end of an ARN of a template that tells a name, unless a reference does.
+fn end(arn: &Value) -> Option<&str> {
+    match arn.get("Fn::Join") {
+        Some(join) => join.get(1)?.as_array()?.last()?.as_str(),
+        None => arn.as_str(),
     }
 }
 

@@ -12,6 +12,7 @@ use hookline_testkit::attacks::{Outcome, Outcomes};
 use super::fact;
 use super::policies::{found, line};
 use crate::fact::{Expected, Fact, Observed};
+use crate::simulator::{Asked, attempts_that};
 use crate::stage::Stage;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -50,8 +51,8 @@ async fn decide(
 ) -> Result<Observed> {
     let deployment = stage.deployment.as_ref().context("no deployment")?;
     let is_attack = wrong == "allowed";
-    let (mut otherwise, mut without_a_role) = (Vec::new(), Vec::new());
-    let (mut decisions, mut not_asked) = (0_usize, Vec::new());
+    let (mut asked, mut without_a_role) = (Vec::new(), Vec::new());
+    let mut not_asked = Vec::new();
     for outcome in attempts {
         // The simulator does not take a queue's policy for a service.
         if outcomes.policies(outcome)?.is_none() {
@@ -75,11 +76,14 @@ async fn decide(
             }
             continue;
         };
-        decisions += 1;
-        if policies.allow(&stage.clients.iam, &requests).await? == is_attack {
-            otherwise.push(line(outcome));
-        }
+        asked.push(Asked {
+            line: line(outcome),
+            by: policies.clone(),
+            requests,
+        });
     }
+    let decisions = asked.len();
+    let otherwise = attempts_that(is_attack, &stage.clients.iam, asked).await?;
     let mut observed = Observed::new()
         .value(wrong, found(&otherwise))
         .measure("decisions", decisions);

@@ -12,7 +12,7 @@ use hookline_testkit::roles::Traffic;
 
 use super::fact;
 use crate::fact::{Expected, Fact, Observed};
-use crate::simulator::Policies;
+use crate::simulator::{Asked, Policies, attempts_that};
 use crate::stage::Stage;
 
 /// The account of the synthesised policies.
@@ -91,25 +91,26 @@ async fn decide<'a>(
     attempts: impl Iterator<Item = (&'a Outcomes, &'a [Outcome])>,
     wrong: &str,
 ) -> Result<Observed> {
-    let (mut otherwise, mut decisions) = (Vec::new(), 0_usize);
+    let mut asked = Vec::new();
     let attempts = attempts.flat_map(|(of, list)| list.iter().map(move |outcome| (of, outcome)));
     for (outcomes, outcome) in attempts {
         // The simulator does not take a queue's policy for a service.
         let Some(policies) = outcomes.policies(outcome)? else {
             continue;
         };
-        decisions += 1;
         let policies = policies
             .iter()
             .map(|document| in_account(stage, &document.to_string()));
         let policies = Policies::Documents(policies.collect());
         let requests = outcome.requests.iter();
-        let requests: Vec<_> = requests.map(|one| request_in(stage, one)).collect();
-        let allowed = policies.allow(&stage.clients.iam, &requests).await?;
-        if allowed == (wrong == "allowed") {
-            otherwise.push(line(outcome));
-        }
+        asked.push(Asked {
+            line: line(outcome),
+            by: vec![policies],
+            requests: requests.map(|one| request_in(stage, one)).collect(),
+        });
     }
+    let decisions = asked.len();
+    let otherwise = attempts_that(wrong == "allowed", &stage.clients.iam, asked).await?;
     Ok(Observed::new()
         .value(wrong, found(&otherwise))
         .measure("decisions", decisions))

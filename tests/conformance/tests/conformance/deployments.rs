@@ -2,7 +2,8 @@
 
 use hookline_local::iam::{Policy, Role};
 use hookline_testkit::fixture_stack;
-use hookline_testkit::roles::STACK;
+use hookline_testkit::json_api::json_call;
+use hookline_testkit::roles::{RoleLimit, STACK};
 
 use crate::{Account, stderr, stdout};
 
@@ -31,6 +32,17 @@ fn change(account: &Account, part: &str, change: impl Fn(String) -> String) {
     role.policies = changed.collect();
     assert_ne!(role, before);
     account.local.iam().put_role(role);
+}
+
+/// Changes the template of the stack, and nothing that was deployed by it.
+fn change_template(account: &Account, change: impl Fn(String) -> String) {
+    let cloudformation = account.local.cloudformation();
+    let mut stack = cloudformation.stack(STACK).unwrap();
+    let template = stack.template.map(|it| it.to_string()).unwrap_or_default();
+    let changed = change(template.clone());
+    assert_ne!(changed, template);
+    stack.template = Some(serde_json::from_str(&changed).unwrap());
+    cloudformation.put(STACK, stack);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,6 +117,139 @@ async fn role_that_was_widened_by_hand_is_a_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn groups_that_a_pattern_matches_are_no_difference() {
+    let account = Account::new().await;
+    let limit = RoleLimit::Names;
+    fixture_stack::put_limited_by(&account.local, limit)
+        .await
+        .unwrap();
+    let output = account
+        .run(&["--stack", STACK, "--only", "deny_each_attack"])
+        .await;
+    let said = stdout(&output);
+    assert!(output.status.success(), "{said}{}", stderr(&output));
+    assert!(
+        said.contains("a pattern matches the name of the group"),
+        "{said}"
+    );
+
+    // A pattern that the template does not have is one that the role got by hand.
+    change(&account, "ReconcileRole", |document| {
+        document.replace("autoScalingGroupName/smf*\"", "autoScalingGroupName/*\"")
+    });
+    let output = account
+        .run(&["--stack", STACK, "--only", "deny_each_attack"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let difference = "reconcile suspends the process Launch of another cluster's group";
+    assert!(said.contains(difference), "{said}");
+}
+
+/// All groups: also those of other clusters, and of naming profiles.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_the_pattern_of_any_name_matches_are_no_difference() {
+    let account = Account::new().await;
+    let limit = RoleLimit::Names;
+    fixture_stack::put_limited_by(&account.local, limit)
+        .await
+        .unwrap();
+    let any = |text: String| text.replace("GroupName/smf*\"", "GroupName/*\"");
+    for part in ["CompleteHookRole", "LaunchNodeRole", "ReconcileRole"] {
+        change(&account, part, any);
+    }
+    change_template(&account, any);
+    let output = account
+        .run(&["--stack", STACK, "--only", "deny_each_attack"])
+        .await;
+    let said = stdout(&output);
+    assert!(output.status.success(), "{said}{}", stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn action_that_the_template_leaves_out_of_a_policy_for_people_is_not_asked_for() {
+    let account = account().await;
+    let stack = account.local.cloudformation().stack(STACK).unwrap();
+    let mut resources = stack.resources.into_iter();
+    let policy = resources.find(|(id, _)| id.starts_with("PeopleOperate"));
+    let (_, (_, arn)) = policy.unwrap();
+    let document = account.local.iam().policy(&arn).unwrap().to_string();
+    let without = |text: String| text.replace("\"autoscaling:ResumeProcesses\",", "");
+    let changed = without(document.clone());
+    assert_ne!(changed, document);
+    let changed: serde_json::Value = serde_json::from_str(&changed).unwrap();
+    account.local.iam().put_policy(&arn, changed);
+    let output = account
+        .run(&["--stack", STACK, "--only", "allow_each_call"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("operate resumes"), "{said}");
+
+    change_template(&account, without);
+    let output = account
+        .run(&["--stack", STACK, "--only", "allow_each_call"])
+        .await;
+    let said = stdout(&output);
+    assert!(output.status.success(), "{said}{}", stderr(&output));
+    let reason = "the groups do not fit the policies for people";
+    assert!(said.contains(reason), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_of_each_rule_is_asked() {
+    let account = account().await;
+    let mut wide = role(&account, "OrchestratorLaunch");
+    wide.arn = "arn:aws:iam::123456789012:role/by-hand".to_owned();
+    let document = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "states:*", "Resource": "*"}],
+    });
+    wide.policies = vec![Policy::parse(&document).unwrap()];
+    account.local.iam().put_role(wide.clone());
+    // The first of the rules that start launch-node.
+    let resources = account
+        .local
+        .cloudformation()
+        .stack(STACK)
+        .unwrap()
+        .resources;
+    let mut rules = resources.iter().filter(|(id, (kind, _))| {
+        kind == "AWS::Events::Rule" && id.starts_with("OrchestratorLaunch")
+    });
+    let (_, (_, rule)) = rules.next().unwrap();
+    assert!(rules.next().is_some());
+    let list = serde_json::json!({ "Rule": rule });
+    let listed = json_call(&account.local, "AWSEvents.ListTargetsByRule", &list);
+    let mut targets = listed.await.unwrap()["Targets"].take();
+    targets[0]["RoleArn"] = wide.arn.into();
+    let put = serde_json::json!({"Rule": rule, "Targets": targets});
+    let put = json_call(&account.local, "AWSEvents.PutTargets", &put).await;
+    assert_eq!(put.unwrap()["FailedEntryCount"], 0);
+
+    let output = account
+        .run(&["--stack", STACK, "--only", "deny_each_attack"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("rule of launch-node starts"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_no_fact_about_a_deployment_has_is_told() {
+    let account = account().await;
+    let output = account
+        .run(&["--stack", STACK, "--only", "describe_of"])
+        .await;
+    assert!(!output.status.success(), "{}", stdout(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains("no fact about a deployment has \"describe_of\""),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stack_that_is_not_there_or_not_hooklines_is_named() {
     let account = account().await;
     let output = account.run(&["--stack", "other"]).await;
@@ -113,7 +258,7 @@ async fn stack_that_is_not_there_or_not_hooklines_is_named() {
     assert!(said.contains("ListStackResources other"), "{said}");
     assert!(said.contains("does not exist"), "{said}");
     let stack = hookline_local::cloudformation::Stack {
-        template: serde_json::json!({}),
+        template: Some(serde_json::json!({})),
         ..Default::default()
     };
     account.local.cloudformation().put("other", stack);

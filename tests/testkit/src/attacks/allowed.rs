@@ -6,7 +6,7 @@ use hookline_domain::tags::own::{
 };
 
 use super::call::{Call, autoscaling, ec2, group_tags, tags};
-use super::denied::{attach, attack as call, create, delete, detach, keep_no_more};
+use super::denied::{KEEPERS, attach, attack as call, create, delete, detach, keep_no_more};
 use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
 use super::people::launches as processes;
@@ -219,11 +219,7 @@ fn launches(target: &Target) -> Vec<Attempt> {
             ),
         ]);
     }
-    for by in [
-        "attach-interfaces",
-        "set-delete-on-termination",
-        "reconcile",
-    ] {
+    for by in KEEPERS {
         calls.extend([
             call(
                 by,

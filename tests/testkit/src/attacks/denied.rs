@@ -172,6 +172,13 @@ pub(super) fn delete(interface: &str) -> Call {
     )
 }
 
+/// Who sets DeleteOnTermination.
+pub(super) const KEEPERS: [&str; 3] = [
+    "attach-interfaces",
+    "set-delete-on-termination",
+    "reconcile",
+];
+
 /// Sets DeleteOnTermination.
 pub(super) fn keep_no_more(interface: &str, attachment: &str) -> Call {
     ec2(
@@ -341,11 +348,7 @@ fn removals(target: &Target) -> Vec<Attempt> {
 fn changes(target: &Target) -> Vec<Attempt> {
     const OWNERS: &str = "only interfaces with Hookline's tag";
     let mut attacks = Vec::new();
-    for by in [
-        "attach-interfaces",
-        "set-delete-on-termination",
-        "reconcile",
-    ] {
+    for by in KEEPERS {
         attacks.extend([
             attack(
                 by,

@@ -5,7 +5,7 @@ use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 
 use super::Attempt;
 use super::call::tags;
-use super::denied::{attach, attack, create, delete, detach, keep_no_more};
+use super::denied::{KEEPERS, attach, attack, create, delete, detach, keep_no_more};
 use super::denied_tags::UNOWNED_SINCE;
 use super::target::Target;
 
@@ -93,11 +93,7 @@ fn changes(target: &Target) -> Vec<Attempt> {
         OWNERS,
         attach(&target.theirs_unattached, &target.node),
     )];
-    for by in [
-        "attach-interfaces",
-        "set-delete-on-termination",
-        "reconcile",
-    ] {
+    for by in KEEPERS {
         attacks.push(attack(
             by,
             "sets DeleteOnTermination of another deployment's interface",

@@ -7,8 +7,7 @@ use super::call::{ACCOUNT, Call, autoscaling, compared, group_tags};
 use super::denied::attack;
 use super::people::launches;
 use super::target::{
-    BY_TAGS, LEFT_OUT_GROUP, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP,
-    Target,
+    BY_TAGS, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP, Target,
 };
 use super::{Attempt, CUSTOM_RESOURCE};
 use crate::deployment::FUNCTIONS;
@@ -38,11 +37,45 @@ pub(super) fn hook(action: &str, group: &str, instance: &str) -> Call {
     autoscaling(action, &parameters)
 }
 
+/// With patterns of names: attacks on a group that they leave out.
+fn left_out(group: &str, instance: &str) -> Vec<Attempt> {
+    const GROUPS: &str = "only the groups whose names a pattern matches";
+    let mut attacks = vec![
+        attack(
+            "reconcile",
+            "suspends the process Launch of a group that the patterns leave out",
+            GROUPS,
+            launches("SuspendProcesses", group),
+        ),
+        attack(
+            "reconcile",
+            "tags a group that the patterns leave out",
+            GROUPS,
+            group_tags(group, &[BRAKED_AT]),
+        ),
+    ];
+    for (by, action) in [
+        ("complete-hook", "CompleteLifecycleAction"),
+        ("reconcile", "CompleteLifecycleAction"),
+        ("launch-node", "RecordLifecycleActionHeartbeat"),
+        ("reconcile", "RecordLifecycleActionHeartbeat"),
+    ] {
+        attacks.push(attack(
+            by,
+            format!("calls {action} for a group that the patterns leave out"),
+            GROUPS,
+            hook(action, group, instance),
+        ));
+    }
+    attacks
+}
+
 fn hooks(target: &Target) -> Vec<Attempt> {
     const GROUPS: &str = "only the groups of the profiles";
     const BRAKE: &str = "only the groups of profiles with a brake";
     let (node, other) = (target.node.as_str(), target.other_node.as_str());
-    let mut attacks = Vec::new();
+    let of_left_out = target.left_out.map(|group| left_out(group, other));
+    let mut attacks = of_left_out.unwrap_or_default();
     for by in ["complete-hook", "reconcile"] {
         attacks.push(attack(
             by,
@@ -65,33 +98,8 @@ fn hooks(target: &Target) -> Vec<Attempt> {
             hook("RecordLifecycleActionHeartbeat", OTHER_GROUP, other),
         ));
     }
-    for (by, action) in [
-        ("complete-hook", "CompleteLifecycleAction"),
-        ("reconcile", "CompleteLifecycleAction"),
-        ("launch-node", "RecordLifecycleActionHeartbeat"),
-        ("reconcile", "RecordLifecycleActionHeartbeat"),
-    ] {
-        attacks.push(attack(
-            by,
-            format!("calls {action} for a group that the limit leaves out"),
-            GROUPS,
-            hook(action, LEFT_OUT_GROUP, other),
-        ));
-    }
     let group = ("AutoScalingGroupName", "upf");
     attacks.extend([
-        attack(
-            "reconcile",
-            "suspends the process Launch of a group that the limit leaves out",
-            BRAKE,
-            launches("SuspendProcesses", LEFT_OUT_GROUP),
-        ),
-        attack(
-            "reconcile",
-            "tags a group that the limit leaves out",
-            BRAKE,
-            group_tags(LEFT_OUT_GROUP, &[BRAKED_AT]),
-        ),
         attack(
             "complete-hook",
             "extends a hook",

@@ -5,7 +5,7 @@ use hookline_domain::tags::own::{ADOPTED_AT, BRAKED_AT, LAUNCHED_AT, RESUMED_AT,
 
 use super::Attempt;
 use super::call::{group_tags, tags};
-use super::denied::{attach, attack, detach, keep_no_more};
+use super::denied::{KEEPERS, attach, attack, detach, keep_no_more};
 use super::denied_others::hook;
 use super::people::launches;
 use super::target::{Partly, Target};
@@ -48,11 +48,7 @@ fn nodes(target: &Target, partly: &Partly) -> Vec<Attempt> {
             detach(&partly.attachment),
         ));
     }
-    for by in [
-        "attach-interfaces",
-        "set-delete-on-termination",
-        "reconcile",
-    ] {
+    for by in KEEPERS {
         attacks.push(attack(
             by,
             format!("sets DeleteOnTermination on a node {lacks}"),

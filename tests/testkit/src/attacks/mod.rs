@@ -98,7 +98,8 @@ impl Outcomes {
         Self::of_all_limited_by(RoleLimit::Ids).await
     }
 
-    /// The same with a `networkLimit`.
+    /// The same with a `networkLimit`, or with patterns of names. With patterns, groups that they leave out are
+    /// attacked, too, and the group without a brake is another.
     ///
     /// # Errors
     /// As [`Outcomes::of_all`].

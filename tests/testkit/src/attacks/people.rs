@@ -9,7 +9,7 @@ use super::Attempt;
 use super::call::{ACCOUNT, Call, autoscaling, ec2, group_tags, tags};
 use super::denied::{attack, attack as call, delete, detach};
 use super::denied_others::{execution, hook, invoke, list, of_another_machine, start};
-use super::target::{BY_TAGS, LEFT_OUT_GROUP, OTHER_GROUP, Target};
+use super::target::{BY_TAGS, OTHER_GROUP, Target};
 
 /// The calls of the commands that only look, which both policies allow.
 fn looks(by: &'static str) -> Vec<Attempt> {
@@ -267,11 +267,14 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
         ]);
     }
     for by in ["operate", "repair"] {
-        for (group, what) in [
+        let left_out = target
+            .left_out
+            .map(|group| (group, "that the patterns leave out"));
+        let groups = [
             (OTHER_GROUP, "of another cluster"),
-            (LEFT_OUT_GROUP, "that the limit leaves out"),
             ("plain", "that has only a naming profile"),
-        ] {
+        ];
+        for (group, what) in groups.into_iter().chain(left_out) {
             attacks.extend([
                 attack(
                     by,

@@ -39,6 +39,8 @@ pub struct Target {
     pub(super) node_by_tags: String,
     /// Groups that carry some of these tags.
     pub(super) partly: Vec<Partly>,
+    /// The group that patterns of names leave out, if there are patterns.
+    pub(super) left_out: Option<&'static str>,
     /// A group of a profile without a brake. With patterns of names, which are for all profiles that select
     /// by tags, one of a naming profile.
     pub(super) unbraked: &'static str,
@@ -107,8 +109,7 @@ pub(super) const PARTLY: [(&str, &str, TagsOfGroup); 3] = [
     ),
     ("amf-nobodys", "with the tag of any value only", &[WIRED]),
 ];
-/// A group that the limit leaves out: one without the tags of a selector, or one with the tags of each and a
-/// name that no pattern matches.
+/// With patterns of names: a group with the tags of each selector, and a name that no pattern matches.
 pub(super) const LEFT_OUT_GROUP: &str = "another-smf";
 const POOL: (&str, &str) = ("pool", "amf");
 const WIRED: (&str, &str) = ("wired", "yes");
@@ -195,12 +196,11 @@ impl Target {
             scene.plain_group(group, &tags).await?;
         }
         // Patterns of names decide in the place of the tags.
-        let tags = [("multus", "smf"), POOL, WIRED];
-        let tags: &[_] = match limit {
-            RoleLimit::Names => &tags,
-            RoleLimit::Ids | RoleLimit::Vpc | RoleLimit::Tag => &[],
-        };
-        scene.plain_group(LEFT_OUT_GROUP, tags).await?;
+        let left_out = (limit == RoleLimit::Names).then_some(LEFT_OUT_GROUP);
+        if let Some(group) = left_out {
+            let tags = [("multus", "smf"), POOL, WIRED];
+            scene.plain_group(group, &tags).await?;
+        }
         let interface =
             |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
         let untagged = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
@@ -249,6 +249,7 @@ impl Target {
             node_by_tag,
             node_by_tags,
             partly,
+            left_out,
             unbraked: match limit {
                 RoleLimit::Names => "plain",
                 RoleLimit::Ids | RoleLimit::Vpc | RoleLimit::Tag => "smf",

@@ -24,7 +24,7 @@ fn run() -> Result<bool> {
         let outcomes = clock.block_on(Outcomes::of_all_limited_by(limit))?;
         let (title, listed) = match limit {
             RoleLimit::Ids => ("", true),
-            // The table is the same.
+            // The table is the same but for the groups that patterns of names leave out.
             RoleLimit::Vpc => ("with networkLimit.vpcIds: ", false),
             RoleLimit::Tag => ("with networkLimit.tag: ", false),
             RoleLimit::Names => ("with autoScalingGroupNamePatterns: ", false),

@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use hookline_domain::tags::own::{DEPLOYMENT, LAUNCHED_AT};
 use hookline_local::iam::{AuthorizationRequest, Context};
 
+use super::fixture::{group_of, is_of_no_network, is_own, own, partly};
+use super::patterns::is_about_its_group;
 use super::{Deployed, Group, Part};
 use crate::attacks::target::{
-    BY_TAGS, LEFT_OUT_GROUP, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, PARTLY,
-    SELF_MANAGED_GROUP,
+    BY_TAGS, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP,
 };
 use crate::attacks::{Outcome, Outcomes};
-use crate::deployment::FUNCTIONS;
-use crate::permissions::PEOPLE;
 use crate::roles::STACK;
 
 /// The account, the Region and the partition of the fixture, and the clusters of its groups.
@@ -25,23 +24,26 @@ const TAINTED_CLUSTER: &str = "prod";
 const NOBODYS: &str = "hookline-conformance-";
 /// The number in the ids of a network that no deployment has.
 const NO_ID: &str = "0123456789abcdef0";
-/// The most groups by name for which `cdk synth` leaves no action out of the policies for people
-/// (docs/iam.md, "Policies for people").
-const GROUPS_OF_PEOPLE: usize = 10;
 
 /// The groups of the fixture.
-const OF_FIXTURE: [&str; 7] = [
+const OF_FIXTURE: [&str; 6] = [
     "upf",
     "smf",
     BY_TAGS,
     "plain",
     OTHER_GROUP,
-    LEFT_OUT_GROUP,
     SELF_MANAGED_GROUP,
 ];
 /// The keys of the selectors of the fixture: of one tag, and of several.
 const OF_TAG: &str = "multus";
 const OF_TAGS: [&str; 2] = ["pool", "wired"];
+
+/// The actions on groups that `cdk synth` may leave out of the policies for people.
+const OF_PEOPLE: [&str; 3] = [
+    "autoscaling:SuspendProcesses",
+    "autoscaling:ResumeProcesses",
+    "autoscaling:CreateOrUpdateTags",
+];
 
 /// Why a call is not asked for.
 type Reason = &'static str;
@@ -55,6 +57,7 @@ const NO_NAMED_GROUP: Reason = "there is no group that only a naming profile sel
 /// Puts the things of a deployment into the requests of one attempt.
 pub(super) struct Translation<'a> {
     deployed: &'a Deployed,
+    outcomes: &'a Outcomes,
     /// The ids of the fixture's subnet and security group.
     own: [String; 2],
     by: &'static str,
@@ -64,12 +67,13 @@ pub(super) struct Translation<'a> {
 impl<'a> Translation<'a> {
     pub(super) fn new(
         deployed: &'a Deployed,
-        outcomes: &Outcomes,
+        outcomes: &'a Outcomes,
         outcome: &Outcome,
         is_attack: bool,
     ) -> Self {
         Self {
             deployed,
+            outcomes,
             own: [own(outcomes, "subnet/"), own(outcomes, "security-group/")],
             by: outcome.attempt.by,
             is_attack,
@@ -82,7 +86,23 @@ impl<'a> Translation<'a> {
             return Err(reason);
         }
         let requests = outcome.requests.iter();
-        requests.map(|request| self.request(request)).collect()
+        let requests: Vec<_> = requests
+            .map(|request| self.request(request))
+            .collect::<Result<_, _>>()?;
+        // Such a group may be touched, whosever it is.
+        let is_matched = |request: &AuthorizationRequest| {
+            group_of(request).is_some_and(|name| self.deployed.has_pattern_for(name))
+        };
+        if self.is_attack
+            && requests.iter().any(is_matched)
+            && outcome
+                .requests
+                .iter()
+                .all(|it| is_about_its_group(self.outcomes, self.by, it))
+        {
+            return Err("a pattern matches the name of the group");
+        }
+        Ok(requests)
     }
 
     /// Why the attempt means nothing for the deployment.
@@ -99,9 +119,6 @@ impl<'a> Translation<'a> {
             "autoscaling:CreateOrUpdateTags",
         ];
         let is_brake = self.by == "reconcile" && brakes.iter().any(|it| actions.contains(it));
-        let is_of_people = PEOPLE.contains(&self.by)
-            && (brakes.iter().any(|it| actions.contains(it))
-                || actions.contains("autoscaling:ResumeProcesses"));
         if is_brake && !self.is_attack {
             let of_tags = outcome
                 .requests
@@ -127,10 +144,19 @@ impl<'a> Translation<'a> {
             .iter()
             .find_map(|request| partly(group_of(request)?));
         if of_partly.is_some_and(|n| deployed.partly.get(n).is_none_or(Option::is_none)) {
-            return Some("no profile with a hook needs each of several tags");
+            return Some(match &deployed.by_tags {
+                None => NO_GROUP_BY_TAGS,
+                Some(_) => {
+                    "a profile selects the groups with some of the tags, too, or they have none"
+                }
+            });
         }
-        if is_of_people && !self.is_attack && deployed.group_names > GROUPS_OF_PEOPLE {
-            return Some("so many groups by name do not fit the policies for people");
+        let left_out = deployed.people.get(self.by).is_some_and(|of_policy| {
+            let mut of_groups = OF_PEOPLE.iter().filter(|it| actions.contains(*it));
+            of_groups.any(|action| !of_policy.contains(*action))
+        });
+        if left_out && !self.is_attack {
+            return Some("the groups do not fit the policies for people");
         }
         None
     }
@@ -258,6 +284,13 @@ impl<'a> Translation<'a> {
             let mut keys = keys?.concat();
             keys.sort();
             keys.dedup();
+            // A call with no tag is another one.
+            if keys.is_empty() {
+                return Err(match self.deployed.subnet {
+                    Some(_) => "no profile has nodeTags",
+                    None => "no profile has a slot",
+                });
+            }
             context.set(key, keys);
             return Ok(());
         }
@@ -453,49 +486,4 @@ impl<'a> Translation<'a> {
         }
         Ok(located)
     }
-}
-
-/// The id of the subnet or the security group that the profiles of the fixture name: interfaces are
-/// created in it.
-fn own(outcomes: &Outcomes, kind: &str) -> String {
-    let mut requests = outcomes.allowed.iter().flat_map(|one| &one.requests);
-    let id = requests.find_map(|request| {
-        let is_create = request.action == "ec2:CreateNetworkInterface";
-        let (_, id) = request.resource.split_once(kind)?;
-        is_create.then(|| id.to_owned())
-    });
-    id.unwrap_or_default()
-}
-
-/// Which of the groups this is that carry some of the tags of a selector.
-fn partly(name: &str) -> Option<usize> {
-    PARTLY.iter().position(|(group, ..)| *group == name)
-}
-
-/// The name of the group that a request is about, or whose instance it is about.
-fn group_of(request: &AuthorizationRequest) -> Option<&str> {
-    let of_instance = request
-        .context
-        .get("aws:ResourceTag/aws:autoscaling:groupName");
-    match of_instance.first() {
-        Some(name) => Some(name),
-        None => request
-            .resource
-            .split_once("autoScalingGroupName/")
-            .map(|(_, name)| name),
-    }
-}
-
-/// Whether this is a subnet or a security group, which stands for one that no profile names unless the
-/// deployment has one in its place.
-fn is_of_no_network(resource: &str) -> bool {
-    let kinds = [":subnet/", ":security-group/"];
-    kinds.iter().any(|kind| resource.contains(kind))
-}
-
-/// Whether this is the name of a function or a state machine of the fixture.
-fn is_own(name: &str) -> bool {
-    let mut functions = FUNCTIONS.iter().map(|(function, _)| *function);
-    functions.any(|function| function == name)
-        || ["reconcile", "adopt", "launch-node", "name-node"].contains(&name)
 }
