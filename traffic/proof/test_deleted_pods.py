@@ -10,8 +10,8 @@ import answers
 import pod_watch
 import runs
 import tables
-from cluster import Builder, seconds, utc
-from scene import TEN, UNTIL, A, B, C, Scene, fails_without
+from cluster import seconds, utc
+from scene import TEN, UNTIL, A, B, Scene, fails_without
 from story import DAY
 from traffic import write_flow_logs, write_listings
 from world import World, scenario
@@ -90,80 +90,16 @@ class Deleted(unittest.TestCase):
         self.scene.traffic.records.clear()
         self.assertEqual(self.senders(other, BEGIN + 5), [("(unknown)", 1000)])
 
-    def test_a_pod_of_which_nothing_tells_where_it_was_has_no_address(self):
-        # Only the other end has a flow log.
+    def test_a_pod_of_which_nothing_tells_where_it_was_is_as_if_nothing_had_been_read(self):
         def found(read):
             scene = Scene()
-            node = scene.builder.node(A, start=BEGIN - 600, end=READ - 10, logged=False)
+            node = scene.builder.node(A, start=BEGIN - 600, end=READ - 10)
             pod = scene.pod(node, "short", start=BEGIN - 2, holds_from=BEGIN, end=END)
             scene.cluster.replays = {READ: [pod]} if read else {}
             scene.recorder.flow(pod, scene.pod(scene.b, "server"), BEGIN + 60, 1000)
             return scene.found()
 
         self.assertEqual(found(True), found(False))
-
-
-class Gone(unittest.TestCase):
-    """Nodes that no listing has and EC2 does not describe. They were gone when the deletions of their pods were read."""
-
-    def setUp(self):
-        self.scene = Scene()
-        self.nodes = [self.scene.builder.node(zone, start=BEGIN - 600, end=READ - 10) for zone in (A, C)]
-        # They end with their nodes, so nobody learns when.
-        self.pods = [self.scene.pod(node, "short", start=BEGIN - 2, holds_from=BEGIN, end=READ - 10) for node in self.nodes]
-
-    def found(self, *flows, read=(), at=READ):
-        """The result of flows (source, destination, time, bytes), if the deletions of these pods are read at a time."""
-        self.scene.cluster.replays = {at: list(read)}
-        for source, destination, at, size in flows:
-            for direction in ("egress", "ingress"):
-                self.scene.recorder._record(direction, source, destination, at, size)
-        return self.scene.found()
-
-    def test_an_instance_that_logs_with_the_address_of_a_deleted_pod_is_the_clusters_at_all_times(self):
-        one, other = self.pods
-        flows = ((one, other, BEGIN + 29, 1), (one, other, END - 10, 1000), (other, one, END - 10, 70))
-        there, back = ("egress", "(unlisted node)", A[1], self.nodes[1].instance, C[1]), ("ingress", self.nodes[1].instance, C[1], "(unlisted node)", A[1])
-        self.assertEqual(self.found(*flows, read=[one]), {there: 1001, back: 70})
-
-    def test_two_of_them_are_traffic_of_the_cluster(self):
-        one, other = self.pods
-        flows = ((one, other, BEGIN + 29, 1), (one, other, END - 10, 1000))
-        self.assertEqual(self.found(*flows, read=self.pods), {("cluster", "(unlisted node)", A[1], "(unlisted node)", C[1]): 1001})
-
-    def test_later_the_address_may_be_anybodys(self):
-        one, other = self.pods
-        self.assertEqual(self.found((one, other, BEGIN - 1, 1), (one, other, BEGIN + 30, 1000), read=self.pods), {})
-
-    def test_the_end_of_a_pod_that_is_known_shows_it_until_then(self):
-        one, other = self.pods
-        one.end = END
-        self.assertEqual(sum(self.found((one, other, END + 29, 1000), read=[one]).values()), 1000)
-
-    def test_with_the_addresses_of_two_clusters_pods_it_is_of_none(self):
-        one, other = self.pods
-        beside = Builder(2, BEGIN, READ, "batch", self.scene.builder)
-        beside.cluster.listings = [at + 20 for at in self.scene.cluster.listings]
-        claimed = beside.pod(self.nodes[0], "shop", "claimed", addresses=[self.nodes[0].address], start=BEGIN - 2, holds_from=BEGIN, end=READ - 10)
-        beside.cluster.replays = {READ: [claimed]}
-        flows = ((one, other, BEGIN + 5, 1000), (self.nodes[0], other, BEGIN + 6, 1000))
-        self.assertEqual(self.found(*flows, read=[one]), {})
-
-    def test_the_next_pod_with_the_address_multiplies_no_byte(self):
-        one, other = self.pods
-        one.end = END
-        second = self.scene.pod(self.nodes[0], "short", start=END, holds_from=END + 10, end=READ - 10, addresses=one.addresses)
-        self.assertEqual(sum(self.found((one, other, END + 15, 1000), read=[one, second]).values()), 1000)
-
-    def test_each_byte_counts_once_if_a_listed_node_had_the_address_before(self):
-        # Until 10:21 the address of the second node may be that of the listed one; from then on, nobody has it. The API server knows neither node.
-        listed = self.scene.builder.node(A, start=BEGIN - 7200, end=BEGIN - 900)
-        unlisted = {"start": BEGIN - 600, "end": TEN + 2000, "joined": TEN + 86400}
-        second, other = self.scene.builder.node(A, address=listed.address, **unlisted), self.scene.builder.node(C, **unlisted)
-        pod = self.scene.pod(second, "short", start=BEGIN - 2, holds_from=BEGIN, end=READ - 10)
-        flows = ((pod, other, BEGIN + 5, 1), (second, other, TEN + 600, 1000), (second, other, TEN + 1300, 500))
-        to = (other.instance, C[1])
-        self.assertEqual(self.found(*flows, read=[pod], at=TEN + 2060), {("egress", "(unlisted node)", A[1], *to): 501, ("egress", "(unknown)", A[1], *to): 1000})
 
 
 #: The rules, each with the change that removes it from the query, (text, replacement), and the test that must show it.
@@ -186,44 +122,14 @@ WITHOUT = {
     ),
     "nothing tells where it was": (
         "HAVING NOT bool_and(is_deleted) OR max(instance_id) IS NOT NULL", "",
-        "test_a_pod_of_which_nothing_tells_where_it_was_has_no_address",
-    ),
-    "an instance with an address of a deleted pod": (
-        "coalesce(proven_cluster ||", "coalesce(CAST(NULL AS varchar) ||",
-        "test_two_of_them_are_traffic_of_the_cluster",
-    ),
-    "of one cluster only": (
-        "CASE WHEN min(first_proven_cluster) OVER one_instance = max(last_proven_cluster) OVER one_instance THEN", "CASE WHEN true THEN",
-        "test_with_the_addresses_of_two_clusters_pods_it_is_of_none",
-    ),
-    "for half a minute": (
-        "least(coalesce(end_s, network_s) + 30", "least(coalesce(end_s, network_s) + 3600",
-        "test_later_the_address_may_be_anybodys",
-    ),
-    "or until its end": (
-        "least(coalesce(end_s, network_s) + 30", "least(network_s + 30",
-        "test_the_end_of_a_pod_that_is_known_shows_it_until_then",
-    ),
-    "the next pod has the address from its begin on": (
-        "coalesce(lead(network_s) OVER (PARTITION BY ip ORDER BY network_s, uid), 253402300799)", "253402300799",
-        "test_the_next_pod_with_the_address_multiplies_no_byte",
-    ),
-    "what may be an end has its bytes": (
-        "CASE WHEN at_an_end OR may_be_an_end THEN bytes ELSE 0 END AS bytes", "CASE WHEN at_an_end THEN bytes WHEN NOT may_be_an_end THEN 0 END AS bytes",
-        "test_an_instance_that_logs_with_the_address_of_a_deleted_pod_is_the_clusters_at_all_times",
-    ),
-    "a record of an address that may be another one's counts with each end": (
-        "OR NOT src_known AND first_of_source AND dst_no IS NULL AND dst_may_be_private", "",
-        "test_each_byte_counts_once_if_a_listed_node_had_the_address_before",
+        "test_a_pod_of_which_nothing_tells_where_it_was_is_as_if_nothing_had_been_read",
     ),
 }
 
 
 class EveryRuleIsNeeded(unittest.TestCase):
     def test_without_it_the_query_is_wrong(self):
-        left = [
-            rule for rule, change in WITHOUT.items() if not fails_without(Gone if hasattr(Gone, change[2]) else Deleted, *change)
-        ]
+        left = [rule for rule, change in WITHOUT.items() if not fails_without(Deleted, *change)]
         self.assertFalse(left, f"the query is right without: {', '.join(left)}")
 
 

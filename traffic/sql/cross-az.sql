@@ -30,8 +30,6 @@
 --   * An address at one of the clusters' nodes that is nobody's that is known is `(unknown)` at that node. At an instance of a cluster that
 --     no listing has as a node, it is `(unlisted node)`. An address at none of the instances is outside. `scope` says whether a row is traffic of one
 --     cluster, between two clusters, egress or ingress.
---   * An instance that nothing describes is of no cluster, unless it logs with an address of a pod at a time at which that pod had it, as its deletion
---     shows. Then it is an `(unlisted node)` at all times. What two instances send to each other counts if one of them is such a node.
 --   * An address has one holder among all clusters that are listed, and its name has the holder's cluster. Which cluster an `(unknown)` address
 --     belongs to, the node tells that logged it; else it is told only if no other cluster has the address in these hours.
 --   * An address outside that EC2 shows at an interface of the VPC has the name of the service. If an interface in the middle logs packets
@@ -301,15 +299,6 @@ holders_in_time AS (
     WHERE part = '' OR NOT is_service_only
   ) AS held
 ),
-deleted_in_time AS (
-  -- When deleted pods surely had their addresses. The node of such a pod may be gone before anything tells of it; but the instance that then logs with the
-  -- address is the cluster's.
-  SELECT
-    ip, cluster, network_s AS from_s,
-    least(coalesce(end_s, network_s) + 30, coalesce(lead(network_s) OVER (PARTITION BY ip ORDER BY network_s, uid), 253402300799)) AS until_s
-  FROM ip_lines
-  WHERE kind = 'deleted' AND NOT host_network AND ip IS NOT NULL
-),
 flows AS (
   SELECT
     CASE flow_direction WHEN 'egress' THEN true WHEN 'ingress' THEN false END AS at_source, start, "end", bytes,
@@ -380,7 +369,7 @@ placed AS (
     d.no AS dst_no, d.uid_no AS dst_uid_no, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
     d.az AS dst_az, d.az_id AS dst_az_id,
     coalesce(s.is_service, false) AS src_is_service, coalesce(d.is_service, false) AS dst_is_service,
-    p.cluster AS proven_cluster, n.instance_id IS NOT NULL AS at_a_node, n.no AS node_no, n.start_s AS node_start_s, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
+    n.instance_id IS NOT NULL AS at_a_node, n.no AS node_no, n.start_s AS node_start_s, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
     -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that is known
     -- not to hold the other is at this one. A node is not at the end of a service. Only egress has a path, and only at the interface's own end can the packet have another address.
     coalesce(r.at_source, CASE
@@ -398,7 +387,6 @@ placed AS (
   LEFT JOIN holders_in_time AS s ON s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s
   LEFT JOIN holders_in_time AS d ON d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s
   LEFT JOIN instances AS n ON n.instance_id = r.instance_id
-  LEFT JOIN deleted_in_time AS p ON p.ip = CASE WHEN r.at_source THEN r.pkt_srcaddr WHEN NOT r.at_source THEN r.pkt_dstaddr END AND r.start >= p.from_s AND r.start < p.until_s
 ),
 made AS (
   -- Whether a record was made at an end of the traffic: at a node, at a pod's own interface, at a service, or at an instance of which nothing is
@@ -414,9 +402,7 @@ made AS (
          -- An instance that no listing has as a node, at its own address, or at one that nobody has if EC2 does not describe it.
          OR instance_id IS NOT NULL AND CASE
            WHEN at_source THEN (src_no IS NULL OR src_is_service AND src_instance_id = instance_id OR NOT src_known AND first_of_source) AND dst_no IS NOT NULL AND NOT dst_is_service
-             OR NOT src_known AND first_of_source AND dst_no IS NULL AND dst_may_be_private
-           ELSE (dst_no IS NULL OR dst_is_service AND dst_instance_id = instance_id OR NOT dst_known AND first_of_destination) AND src_no IS NOT NULL AND NOT src_is_service
-             OR NOT dst_known AND first_of_destination AND src_no IS NULL AND src_may_be_private END)
+           ELSE (dst_no IS NULL OR dst_is_service AND dst_instance_id = instance_id OR NOT dst_known AND first_of_destination) AND src_no IS NOT NULL AND NOT src_is_service END)
     -- A pod with a branch interface: the record of the trunk interface has the same bytes.
     AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end,
     -- An instance of which nothing is known, at an address that nobody has. Nobody has the other one either, but a node of the clusters may log there.
@@ -433,12 +419,12 @@ made AS (
   ) AS p
 ),
 ends AS (
-  -- The records that were made at an end, and those of an instance that may be one, which tell who it is and its zone if a node of the clusters logged at the
-  -- other end, or if it is itself one. And without their bytes, those that a service made in between: `service` is the service then, with its zone as a fifth part; and
+  -- The records that were made at an end. And without their bytes, those of an instance that may be one, which tell who it is and its zone if a node
+  -- of the clusters logged at the other end; those that a service made in between: `service` is the service then, with its zone as a fifth part; and
   -- those that a node made at one of the two ends, of which nothing tells at which: `own` is set then, and `at_source` is not.
   SELECT
     hour_s, start, "end", CASE WHEN at_an_end OR may_be_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
-    CASE WHEN at_an_end OR may_be_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
+    CASE WHEN at_an_end THEN bytes WHEN NOT may_be_an_end THEN 0 END AS bytes, traffic_path,
     src_no, src_uid_no, src_who, src_az, src_az_id, dst_no, dst_uid_no, dst_who, dst_az, dst_az_id,
     CASE WHEN NOT at_an_end AND NOT may_be_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
     -- Who the end is that logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
@@ -454,7 +440,7 @@ ends AS (
       WHEN NOT is_node THEN 'unlisted'
       ELSE 'unknown'
     END AS own,
-    proven_cluster, node_cluster, node_no, node_start_s, instance_id,
+    node_cluster, node_no, node_start_s, instance_id,
     CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) WHEN at_source IS NULL THEN node_az END AS own_az,
     CASE WHEN at_source IS NULL THEN node_az_id WHEN at_an_end THEN
       coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id)
@@ -473,7 +459,7 @@ by_flow AS (
     at_source, pkt_srcaddr, pkt_dstaddr, src_no, dst_no, own, CASE own WHEN 'instance' THEN instance_id ELSE node_cluster END AS own_of, node_no, service,
     arbitrary(src_uid_no) AS src_uid_no, arbitrary(src_who) AS src_who, arbitrary(src_az) AS src_az, arbitrary(src_az_id) AS src_az_id,
     arbitrary(dst_uid_no) AS dst_uid_no, arbitrary(dst_who) AS dst_who, arbitrary(dst_az) AS dst_az, arbitrary(dst_az_id) AS dst_az_id,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, min(proven_cluster) AS first_proven_cluster, max(proven_cluster) AS last_proven_cluster, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, arbitrary(node_start_s) AS node_start_s, max(start) AS last_s,
     CAST(sum(CASE ago WHEN 3 THEN bytes END) AS bigint) AS bytes_3, CAST(sum(CASE ago WHEN 2 THEN bytes END) AS bigint) AS bytes_2,
     CAST(sum(CASE ago WHEN 1 THEN bytes END) AS bigint) AS bytes_1,
     max(CASE ago WHEN 3 THEN traffic_path END) AS path_3, max(CASE ago WHEN 2 THEN traffic_path END) AS path_2,
@@ -510,18 +496,12 @@ flow_names AS (
       CASE own
         WHEN 'holder' THEN CASE WHEN at_source THEN src_who ELSE dst_who END
         WHEN 'node' THEN own_of || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
-        WHEN 'instance' THEN coalesce(proven_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)', chr(31) || chr(31) || 'Instance' || chr(31) || own_of)
+        WHEN 'instance' THEN chr(31) || chr(31) || 'Instance' || chr(31) || own_of
         WHEN 'unlisted' THEN own_of || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
         WHEN 'unknown'
           THEN coalesce(own_of, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
       END AS own_who
-    FROM (
-      -- An instance that only its own records tell of is the cluster's if it had an address of a deleted pod of the cluster.
-      SELECT
-        *, CASE WHEN min(first_proven_cluster) OVER one_instance = max(last_proven_cluster) OVER one_instance THEN max(last_proven_cluster) OVER one_instance END AS proven_cluster
-      FROM by_flow
-      WINDOW one_instance AS (PARTITION BY CASE own WHEN 'instance' THEN own_of ELSE pkt_srcaddr END)
-    ) AS g
+    FROM by_flow
   ) AS f
   WINDOW whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr)
 ),
