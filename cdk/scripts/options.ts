@@ -19,7 +19,7 @@ export function given<const T extends NonNullable<ParseArgsConfig['options']>>(
       const names = Object.keys(options).map((name) => `--${name}`);
       throw new ConfigurationError(
         'options',
-        error.message.replace(/\.$/, ''),
+        error.message.replace(/\.?(\n.*)?$/s, ''),
         `There are ${names.join(', ')}`,
       );
     }

@@ -340,6 +340,26 @@ class Rules(unittest.TestCase):
         scene.recorder.flow(after, server, TEN + 1000, 1000)
         self.assertEqual(scene.found(), {("cluster", "(unknown)", A[1], "server", B[1]): 1000})
 
+    def test_a_listing_that_ec2_does_not_describe_does_not_bring_a_node_back(self):
+        # Kubernetes still lists a node whose instance has ended, and one of its pods; in the last of these listings EC2's description is missing. In between,
+        # a node that nothing describes has the pod's address.
+        scene = Scene(described=True)
+        cluster, node = scene.cluster, scene.builder.node(A, end=TEN + 30, spot=True)
+        cluster.listings = list(range(TEN - 3600, TEN + 3600, 60))
+        pod = scene.pod(node, "pod", start=TEN - 3000, end=TEN + 30, lingers=150)
+        after = scene.builder.node(C, address=pod.addresses[0], start=TEN + 100, end=TEN + 3000, joined=TEN + 86400, logged=False)
+        nodes_at, instance_lines = cluster.nodes_at, cluster.instance_lines
+
+        def listed(at):
+            return nodes_at(at) + ([node] if node.end <= at <= TEN + 240 else [])
+
+        def described(at):
+            return [] if at == TEN + 240 else [line for line in instance_lines(at) if after.instance not in (line.get("instance_id"), line["name"])]
+
+        cluster.nodes_at, cluster.instance_lines = listed, described
+        scene.recorder.flow(scene.pod(scene.b, "server"), after, TEN + 140, 1000)
+        self.assertEqual(scene.found(), {("egress", "server", B[1], "(in or through the VPC)", ""): 1000})
+
     def test_the_next_node_of_a_name_does_not_have_the_pods_of_the_one_before(self):
         # The pod is listed at 10:20 still, when another node has the name and the address of its own.
         scene = self.scene

@@ -86,7 +86,7 @@ zones AS (
 ),
 folded AS (
   -- The lines of a pod or an interface that say the same are one, from the first listing to the last: what is listed twice is listed in between.
-  -- The lines of nodes and instances stay, so that a pod finds its node of the same listing. A service is of no cluster.
+  -- The lines of nodes and instances stay, so that a node finds its instance of the same listing. A service is of no cluster.
   SELECT
     kind, CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, phase,
     group_kind, group_name, interface_id, start_s, network_s, end_s, min(seen_s) AS first_s, max(seen_s) AS last_s
@@ -149,12 +149,18 @@ interfaces AS (
 ),
 node_stays AS (
   -- The lines of a node that say the same are one here as well, from the first listing to the last, so that a pod meets its node once and not in each listing.
+  -- No stay spans a listing in which the instance is gone: one that follows it and that EC2's description is missing in does not bring the node back.
   SELECT
-    n.cluster, n.name, n.instance_id, n.az, n.az_id, n.start_s, coalesce(i.phase <> 'running', false) AS is_gone, min(n.seen_s) AS first_s, max(n.seen_s) AS last_s
-  FROM lines AS n
-  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
-  WHERE n.kind = 'node'
-  GROUP BY n.cluster, n.name, n.uid, n.instance_id, n.az, n.az_id, n.start_s, coalesce(i.phase <> 'running', false)
+    cluster, name, instance_id, az, az_id, start_s, is_gone, min(seen_s) AS first_s, max(seen_s) AS last_s
+  FROM (
+    SELECT
+      n.*, coalesce(i.phase <> 'running', false) AS is_gone,
+      count_if(i.phase <> 'running') OVER (PARTITION BY n.cluster, n.name, n.uid, n.instance_id ORDER BY n.seen_s) AS times_gone
+    FROM lines AS n
+    LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
+    WHERE n.kind = 'node'
+  )
+  GROUP BY cluster, name, uid, instance_id, az, az_id, start_s, is_gone, times_gone
 ),
 addresses AS (
   -- `who` is the cluster, the namespace, the kind of group and the group in one text, so that all come from the same record.

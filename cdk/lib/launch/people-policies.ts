@@ -16,6 +16,7 @@ import {
 } from '../shared/functions';
 import { PROCESS_ACTIONS, statements } from '../shared/policy-statements';
 import type { ProfileResources } from '../shared/profile-resources';
+import { MAX_GROUP_NAME_LENGTH } from '../shared/tokens';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
 /** Props of {@link PeoplePolicies}. */
@@ -109,16 +110,18 @@ export class PeoplePolicies extends Construct {
 }
 
 /**
- * The length of the statements about the groups of the profiles for one set of actions. The partition, the Region and the account
- * of an ARN are longer as tokens of the CDK than they are deployed.
+ * The length of the statements about the groups of the profiles for one set of actions, as they are deployed. The partition, the
+ * Region and the account of an ARN are longer as tokens of the CDK. The name of a group that is a token may be longer than that.
  */
 function lengthOfGroups(resources: ProfileResources): number {
+  const deployed = (token: string): string =>
+    token.startsWith('${Token[AWS.') ? ACCOUNT : 'g'.repeat(MAX_GROUP_NAME_LENGTH);
   const lengths = resources.launchLimits.map(
-    (limit) => JSON.stringify(limit).replaceAll(TOKEN, DEPLOYED).length + STATEMENT_LENGTH,
+    (limit) => JSON.stringify(limit).replaceAll(TOKEN, deployed).length + STATEMENT_LENGTH,
   );
   return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 const TOKEN = /\$\{Token\[[^\]]*\]\}/g;
 /** As long as an account's number. A partition and a Region have no more characters than two of these. */
-const DEPLOYED = '123456789012';
+const ACCOUNT = '123456789012';

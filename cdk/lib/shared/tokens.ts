@@ -6,7 +6,7 @@ import { Token } from 'aws-cdk-lib';
 import { ConfigurationError } from './configuration-error';
 
 /** Auto Scaling's limit of a group's name, in characters. */
-const MAX_GROUP_NAME_LENGTH = 255;
+export const MAX_GROUP_NAME_LENGTH = 255;
 
 /** The fields that may be tokens, and a placeholder of the greatest length for each. The number differs for each token. */
 const PLACEHOLDERS: readonly (readonly [RegExp, (number: string) => string])[] = [

@@ -1,3 +1,4 @@
+import { Fn } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { PeoplePolicies } from '../../lib/launch/people-policies';
 import { NodeNaming } from '../../lib/naming/node-naming';
@@ -112,11 +113,21 @@ test('to repair deletes own interfaces only, and invokes reconcile too', () => {
   );
 });
 
+test('of groups whose names are tokens, as few as fit with the longest names are allowed', () => {
+  const names = Array.from({ length: 9 }, (_, n) => Fn.importValue(`group-${n}`));
+  const many = orchestratorStack({
+    profiles: [{ ...profile(), selector: { autoScalingGroupNames: names } }],
+  });
+  new PeoplePolicies(many.stack, 'People', { orchestrator: many.orchestrator });
+  const policies = [...resources(Template.fromStack(many.stack), 'AWS::IAM::ManagedPolicy').values()];
+  expect(JSON.stringify(policies)).not.toContain('autoscaling:SuspendProcesses');
+});
+
 test.each([
   [60, [], true],
-  [12, ['autoscaling:ResumeProcesses', 'autoscaling:SuspendProcesses'], false],
+  [17, ['autoscaling:ResumeProcesses', 'autoscaling:SuspendProcesses'], false],
   [
-    4,
+    8,
     ['autoscaling:CreateOrUpdateTags', 'autoscaling:ResumeProcesses', 'autoscaling:SuspendProcesses'],
     false,
   ],

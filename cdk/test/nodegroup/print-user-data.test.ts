@@ -66,6 +66,7 @@ test('an option that there is not, or that lacks its value, is told in a line', 
   for (const [args, problem] of [
     [['--groups', 'upf'], "Unknown option '--groups'"],
     [['--group'], "Option '--group <value>' argument missing"],
+    [['--group', '--outputs', 'file'], "Option '--group' argument is ambiguous"],
     [['upf'], "Unexpected argument 'upf'"],
   ] as const) {
     const { status, stderr } = printed('exit 1', ...args);
