@@ -254,6 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn simulation_names_what_is_not_there_by_its_kind() {
+        for kind in ["role", "user", "group"] {
+            let params = format!(
+                "PolicySourceArn=arn:aws:iam::123456789012:{kind}/gone&ActionNames.member.1=ec2:RunInstances"
+            );
+            let gone = call("SimulatePrincipalPolicy", &params).unwrap_err();
+            assert_eq!(&*gone.code, "NoSuchEntity");
+            let text = format!("The {kind} with name gone cannot be found.");
+            assert_eq!(gone.message, text);
+        }
+    }
+
+    #[test]
     fn list_of_roles_has_pages_by_name() {
         let first = call("ListRoles", "MaxItems=2").unwrap();
         assert!(first.contains("<IsTruncated>true"), "{first}");
