@@ -138,8 +138,8 @@ pub(crate) async fn scarce_calls(stage: &Stage) -> Result<()> {
     stage.at_rest(&[profile]).await
 }
 
-/// The calls for all interfaces fail together. They are made once each; of the listing, the fault
-/// strikes every attempt of the SDK.
+/// The calls for all interfaces fail together. What the SDK makes again, the fault strikes in every
+/// attempt.
 pub(crate) async fn trouble_after_continue(stage: &Stage) -> Result<()> {
     const ATTEMPTS: u32 = 3;
     let profile = stage.group_with(GROUP, scarce(stage)).await?;
@@ -149,10 +149,10 @@ pub(crate) async fn trouble_after_continue(stage: &Stage) -> Result<()> {
         "InvalidAttachmentID.NotFound",
         "The attachment ID does not exist",
     );
-    for kind in [not_found, FaultKind::InternalError] {
+    for (kind, attempts) in [(not_found, 1), (FaultKind::InternalError, ATTEMPTS)] {
         let fault = Fault::on("ModifyNetworkInterfaceAttribute", kind);
         let fault = fault.when("Attachment.DeleteOnTermination", "true");
-        stage.local.inject(fault.times(calls));
+        stage.local.inject(fault.times(calls * attempts));
     }
     // The first listing is that of `PlanInterfaces`.
     let throttled = Fault::on("DescribeInstances", FaultKind::Throttle)
