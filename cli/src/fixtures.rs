@@ -27,7 +27,6 @@ use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 use crate::observed::role::{Role, SeenRole};
 use crate::observed::rule::{Rule, Target};
 use crate::observed::template::{Template, TemplateRef};
-
 use crate::observed::uncovered::Uncovered;
 use crate::observed::user_data::{MaxPods, Said, UserData};
 

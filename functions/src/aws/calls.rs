@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
@@ -58,22 +59,26 @@ impl Intercept for Calls {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let response = context.response();
-        // The operation's error type is erased here, so the code is read from the response.
-        let code = match response.status().is_success() {
-            true => None,
-            false => response.body().bytes().and_then(error_code),
-        };
-        if code.as_deref().is_some_and(is_throttling) {
+        if is_throttled(context.response()) {
             self.0.throttled.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
+/// Whether AWS has throttled a call. Where its response is at hand, the operation's error type is
+/// erased, so the code is read from the response.
+pub(super) fn is_throttled(response: &HttpResponse) -> bool {
+    let code = match response.status().is_success() {
+        true => None,
+        false => response.body().bytes().and_then(error_code),
+    };
+    code.as_deref().is_some_and(is_throttling)
+}
+
 /// The error code in an answer of the query protocols (`<Code>`), or of JSON 1.0 and 1.1 (`__type`,
 /// which may have a namespace).
-pub(super) fn error_code(body: &[u8]) -> Option<String> {
+fn error_code(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     if let Some((_, rest)) = text.split_once("<Code>") {
         return rest.split_once("</Code>").map(|(code, _)| code.to_owned());

@@ -3,8 +3,7 @@
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 
-use super::calls::error_code;
-use super::classify::is_throttling;
+use super::calls::is_throttled;
 
 /// Forbids the retry of a throttled call. What else the SDK retries, it does: a lost connection, an error
 /// of the server.
@@ -13,9 +12,7 @@ pub(super) struct ThrottledOnce;
 
 impl ClassifyRetry for ThrottledOnce {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let failed = context.response().filter(|it| !it.status().is_success());
-        let code = failed.and_then(|response| response.body().bytes().and_then(error_code));
-        match code.as_deref().is_some_and(is_throttling) {
+        match context.response().is_some_and(is_throttled) {
             true => RetryAction::RetryForbidden,
             false => RetryAction::NoActionIndicated,
         }
