@@ -536,6 +536,10 @@ WITHOUT = {
     "a node's later listings do not show a pod": (
         "n.is_gone THEN NULL\n      WHEN n.last_s < p.last_s THEN n.last_s ELSE p.last_s END", "n.is_gone THEN NULL\n      ELSE coalesce(n.last_s, p.last_s) END",
     ),
+    "no stay of a node spans a listing in which its instance is gone": (
+        "start_s, is_gone, times_gone\n", "start_s, is_gone\n",
+        "test_a_listing_that_ec2_does_not_describe_does_not_bring_a_node_back",
+    ),
     "instances that nothing describes": (
         "OR instance_id IS NOT NULL AND CASE", "OR false AND CASE",
         "test_a_node_that_no_listing_has_keeps_its_dollars_if_ec2_does_not_describe_it",
