@@ -11,7 +11,7 @@ compressor would make another launch template, and new nodes for nothing.
 
 The format: for each file its path and its text, with a NUL after each; then LZMA; then one number in base 94, in lines: its digits are all
 characters of ASCII that can be seen. Python reads it in a few lines, and cloud-init runs on Python. The files have lost their comments, empty lines
-and indentation, and options that are often used are short. tar would cost 6 % more, base 85 2 %, and xz around LZMA 50 bytes.
+and indentation, and many options are short. tar would cost 6 % more, base 85 2 %, and xz around LZMA 50 bytes.
 
 The number is a multiple of 3**20, by the 32 bits at its end: LZMA itself has no checksum, and a digit that is wrong, lost or in another place would
 give other programs. 3 divides no power of 94, so no such change leaves a multiple but by chance, once in three thousand million times. No line has `${` or `%{`, which templates of CloudFormation (Fn::Sub) and Terraform take for theirs.
@@ -45,8 +45,12 @@ _ORDER = (
     "hookline-interfaces.service", "50-hookline.conf",
 )  # fmt: skip
 
-#: Options of jq, mkdir, rm, mv and ln. No other program in the scripts has one of these names.
-_SHORT = {"raw-output": "r", "compact-output": "c", "from-file": "f", "parents": "p", "force": "f"}
+#: Options of the scripts' programs (jq, curl, grep, rm, …). Each name has the same short form in every program that the scripts call with it.
+_SHORT = {
+    "raw-output": "r", "compact-output": "c", "from-file": "f", "parents": "p", "force": "f", "silent": "s", "show-error": "S", "request": "X",
+    "header": "H", "write-out": "w", "max-time": "m", "slurp": "s", "raw-input": "R", "invert-match": "v", "max-count": "m", "directory": "d",
+    "recursive": "r", "line-regexp": "x", "symbolic": "s",
+}  # fmt: skip
 
 #: The first and the last digit of a number: `!` and `~`.
 _FIRST, _LAST = 33, 126

@@ -22,8 +22,10 @@ include "addresses";
       type: "host-local",
       # On tmpfs: a reboot ends all pods, and so all reservations.
       dataDir: "/run/hookline/addresses",
-      # One set of ranges: a pod gets one address. Each range has the mask of the whole subnet.
-      ranges: [[ $ranges[] | { subnet: $found.interface.cidr, rangeStart: (.[0] | to_address), rangeEnd: (.[1] | to_address), gateway: $gateway } ]],
+      # A pod gets one address of each set of ranges. Each range has the mask of the whole subnet.
+      ranges: ([[ $ranges[] | { subnet: $found.interface.cidr, rangeStart: (.[0] | to_address), rangeEnd: (.[1] | to_address), gateway: $gateway } ]]
+        # There is one IPv6 address, so only a network with one pod at a time gives it.
+        + [select($network.cni.addresses == "primary") | ipv6[] | [{ subnet, rangeStart: .address, rangeEnd: .address, gateway: ipv6_gateway }]]),
       # By the subnet's gateway, as the plugins do without it. But CHECK looks for a route without a
       # gateway then.
       routes: [$network.cni.routes[] | { gw: $gateway } + .]

@@ -12,7 +12,8 @@ IMDS_TOKEN=""
 IMDS_ERROR=""
 
 # What is read of each interface. A new one may lack each for some time after its attach.
-IMDS_CATEGORIES=(interface-id subnet-id device-number network-card local-ipv4s ipv4-prefix subnet-ipv4-cidr-block)
+IMDS_CATEGORIES=(interface-id subnet-id device-number network-card local-ipv4s ipv4-prefix subnet-ipv4-cidr-block
+  ipv6s subnet-ipv6-cidr-blocks)
 
 # Sets IMDS_TOKEN.
 imds_token() {
@@ -76,7 +77,7 @@ imds_records() {
 
 # imds_read FILE: writes one reading of everything to FILE, as JSON:
 # { mac, instanceId, targetState, interfaces: [{ mac, interfaceId, subnetId, deviceNumber,
-# networkCard, addresses, prefixes, cidr }] }
+# networkCard, addresses, prefixes, cidr, ipv6Addresses, ipv6Cidr }] }. A subnet has one IPv6 block.
 imds_read() {
   local folder status
   folder=$(mktemp --directory "$HOOKLINE_RUN/imds-XXXXXXXX") || return 1
@@ -128,7 +129,8 @@ imds_read_into() {
     | { mac: .[0], instanceId: .[1], targetState: .[2],
       interfaces: [.[4:] as $values | range($macs | length) as $index | $values[$index * $size:($index + 1) * $size]
         | { mac: $macs[$index], interfaceId: .[0], subnetId: .[1], deviceNumber: (.[2] | number), networkCard: (.[3] | number),
-            addresses: (.[4] | lines), prefixes: (.[5] | lines), cidr: .[6] }] }
+            addresses: (.[4] | lines), prefixes: (.[5] | lines), cidr: .[6],
+            ipv6Addresses: (.[7] | lines), ipv6Cidr: (.[8] | lines | first) }] }
     | if .mac == null or .instanceId == null then error("no mac or instance-id") else . end' >"$file" 2>/dev/null || {
     IMDS_ERROR="its answers make no sense"
     return 1

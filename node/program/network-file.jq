@@ -16,7 +16,7 @@ RequiredForOnline=no
 
 [Network]
 DHCP=no
-LinkLocalAddressing=no
+LinkLocalAddressing=\(if ipv6 == [] then "no" else "ipv6" end)
 IPv6AcceptRA=no
 LLMNR=no",
 (.interface.cidr | split("/")) as [$base, $length]
@@ -44,6 +44,25 @@ Table=\($table)",
 (.hostAddresses[] | "
 [RoutingPolicyRule]
 From=\(.)/32
+Table=\($table)
+Priority=32765"),
+# No route in the main table: the primary interface may have the same subnet.
+(ipv6[] | "
+[Address]
+Address=\(.address)/128
+AddPrefixRoute=no
+
+[Route]
+Destination=\(.subnet)
+Table=\($table)
+
+[Route]
+Gateway=\(ipv6_gateway)
+GatewayOnLink=yes
+Table=\($table)
+
+[RoutingPolicyRule]
+From=\(.address)/128
 Table=\($table)
 Priority=32765")
 end

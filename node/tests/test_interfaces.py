@@ -47,7 +47,7 @@ class InterfacesTest(unittest.TestCase):
         """A node whose primary interface nodeadm has configured, with DHCP."""
         vpc = Vpc(self)
         vpc.subnet("subnet-node", "10.0.0.0/24", {"02:00:00:00:00:05": "10.0.0.10"})
-        vpc.subnet("subnet-0a", "10.0.1.0/24", {SIGNALING: "10.0.1.4"})
+        vpc.subnet("subnet-0a", "10.0.1.0/24", {SIGNALING: "10.0.1.4"}, ipv6=True)
         vpc.subnet("subnet-0b", "10.0.2.0/24", {USER_PLANE: "10.0.2.4"})
         node = Node(self, vpc, daemons=True)
         node.write(f"{NODEADM_CACHE}/ens5", "io.systemd.Network")
@@ -302,6 +302,29 @@ class AnInterfaceForTheOperatingSystem(InterfacesTest):
         node.interfaces()
         self.check(node)
         self.assertEqual(node.read(f"{NODEADM_CACHE}/management"), "io.systemd.Network")
+
+    def test_has_its_ipv6_address_and_a_route_by_the_router_of_the_vpc(self):
+        node = self.node(TO_THE_SYSTEM)
+        # An address elsewhere in the VPC, behind the router.
+        node.vpc.run("ip", "address", "add", "2001:db8:0:b::4/128", "dev", "lo")
+        node.vpc.run("ip", "route", "add", "2001:db8:0:a::/64", "dev", node.vpc.subnets["subnet-0a"])
+        self.attach(node, SIGNALING, "ens6", "subnet-0a", 1, "10.0.1.4")
+        node.show(SIGNALING, ipv6s="2001:db8:0:a::77")
+        node.interfaces()
+        # Its subnet is not shown yet: the address comes with it.
+        self.assertEqual(node.addresses("management", "inet6"), [])
+        node.show(SIGNALING, subnet_ipv6_cidr_blocks="2001:db8:0:a::/64")
+        for _ in ("the subnet is there", "nothing is to be done"):
+            node.interfaces()
+            self.assertEqual([one for one in node.addresses("management", "inet6") if not one.startswith("fe80:")], ["2001:db8:0:a::77/128"])
+            self.assertEqual(sorted((route["dst"], route.get("gateway")) for route in node.routes("management", "30000", "inet6")),
+                             [("2001:db8:0:a::/64", None), ("default", "fe80:ec2::1")])
+            # In the main table, the address itself and nothing of its subnet.
+            self.assertEqual({route["dst"] for route in node.routes("management", "main", "inet6")} - {"fe80::/64", "2001:db8:0:a::77"}, set())
+            self.assertEqual([rule for rule in node.rules("inet6") if rule[0] == 32765], [(32765, "2001:db8:0:a::77", "30000")])
+            self.assertEqual(node.addresses("management"), ["10.0.1.4/24"])
+            node.run("ping", "-c1", "-W5", "-I", "2001:db8:0:a::77", "2001:db8:0:b::4")
+        self.boot_hook_passes(node)
 
     def test_without_an_address_in_the_metadata_keeps_kubelet_back(self):
         node = self.node(TO_THE_SYSTEM)

@@ -24,13 +24,13 @@ class PodsTest(unittest.TestCase):
         self.vpc = Vpc(self)
         self.vpc.subnet("subnet-0a", "10.0.1.0/24")
 
-    def node(self, mac, configuration, addresses="10.0.1.4", prefixes=None):
+    def node(self, mac, configuration, addresses="10.0.1.4", prefixes=None, ipv6=None):
         node = Node(self, self.vpc)
         node.primary()
         node.install({"gate": [configuration]})
         node.plug(mac, "ens6", "subnet-0a")
         node.show(mac, interface_id="eni-1", subnet_id="subnet-0a", device_number=1, local_ipv4s=addresses, ipv4_prefix=prefixes,
-                  subnet_ipv4_cidr_block="10.0.1.0/24")
+                  subnet_ipv4_cidr_block="10.0.1.0/24", ipv6s=ipv6, subnet_ipv6_cidr_blocks=ipv6 and "2001:db8:0:a::/64")
         node.interfaces()
         return node
 
@@ -62,6 +62,23 @@ class TheConfiguration(PodsTest):
                 for start, end in (("10.0.1.9", "10.0.1.9"), ("10.0.1.32", "10.0.1.47"), ("10.0.1.77", "10.0.1.77"), ("10.0.1.192", "10.0.1.207"))
             ]]},
         })
+
+    def test_has_the_ipv6_address_if_one_pod_has_the_interface(self):
+        for configuration, sets in (
+            (network("host-device"), 2),
+            (network("macvlan"), 2),
+            (network("ipvlan", addresses="primary"), 2),
+            # There is one for many pods.
+            (network("ipvlan"), 1),
+            (network("ipvlan", addresses="all"), 1),
+        ):
+            with self.subTest(configuration["cni"]):
+                node = self.node(FIRST, configuration, "10.0.1.4\n10.0.1.9", ipv6="2001:db8:0:a::4")
+                ipv4, *ipv6 = self.configuration(node)["ipam"]["ranges"]
+                self.assertEqual({one["gateway"] for one in ipv4}, {"10.0.1.1"})
+                self.assertEqual(ipv6, [[{"subnet": "2001:db8:0:a::/64", "rangeStart": "2001:db8:0:a::4", "rangeEnd": "2001:db8:0:a::4",
+                                          "gateway": "fe80:ec2::1"}]][: sets - 1])
+                node.end()
 
     def test_gives_each_address_once_and_then_no_more(self):
         node = self.node(FIRST, network("ipvlan"), "10.0.1.4\n10.0.1.9", "10.0.1.32/28")
@@ -140,6 +157,18 @@ class APod(PodsTest):
                 self.assertEqual((link["address"], "UP" in link["flags"]), (FIRST, True))
                 one.end()
                 other.end()
+
+    def test_has_an_ipv6_address_too_and_reaches_pods_by_it(self):
+        one = self.node(FIRST, network("host-device"), "10.0.1.4", ipv6="2001:db8:0:a::4")
+        other = self.node(SECOND, network("host-device"), "10.0.1.5", ipv6="2001:db8:0:a::5")
+        result, _ = self.add(one, "pod")
+        self.add(other, "pod")
+        self.assertEqual([ip["address"] for ip in result["ips"]], ["10.0.1.4/24", "2001:db8:0:a::4/64"])
+        wait_for("the other pod answers",
+                 lambda: not one.run("ip", "netns", "exec", "pod", "ping", "-c1", "-W1", "2001:db8:0:a::5", check=False).returncode)
+        self.cni(one, "CHECK", "pod", previous=result)
+        self.cni(one, "DEL", "pod")
+        self.assertEqual(self.reserved(one), [])
 
     def test_gets_the_address_of_a_prefix_after_a_reboot_that_left_pods_behind(self):
         node = self.node(FIRST, network("macvlan", addresses="secondary"), "10.0.1.4", "10.0.1.32/28")

@@ -21,7 +21,12 @@ export function groupWarnings(group: NodeGroup, { slots = [] }: Profile): GroupW
   const waited = slots.filter(({ network }) => !(networks[network]?.ignore ?? false));
   const named = (found: typeof slots): string =>
     found.map(({ network }) => JSON.stringify(network)).join(', ');
-  const withIpv6 = waited.filter(({ ipv6 = 'none' }) => ipv6 !== 'none');
+  // One address serves one pod, and `primary` is the default of the plugins that give the whole interface to one.
+  const withoutUse = waited.filter(({ network, ipv6 = 'none' }) => {
+    const { mode, cni } = networks[network] ?? {};
+    const addresses = cni?.addresses ?? (cni?.type === 'ipvlan' ? 'secondary' : 'primary');
+    return ipv6 !== 'none' && mode !== 'os' && (cni === undefined || addresses !== 'primary');
+  });
   const withMacvlan = waited.filter(({ network }) =>
     [networks[network]?.cni, networks[network]?.definition].some((plugin) => plugin?.type === 'macvlan'),
   );
@@ -32,9 +37,9 @@ export function groupWarnings(group: NodeGroup, { slots = [] }: Profile): GroupW
         message:
           'Bottlerocket without bootstrapContainerImage: kubelet does not wait for the interfaces of the profile, and they stay down (docs/node-groups.md)',
       },
-    withIpv6.length > 0 && {
+    withoutUse.length > 0 && {
       id: 'hookline:ipv6NotConfigured',
-      message: `the interfaces of ${named(withIpv6)} get IPv6 addresses (ipv6 of the slot), which nothing on the node configures, neither for it nor for pods (docs/node-groups.md, "Limits")`,
+      message: `the interfaces of ${named(withoutUse)} get an IPv6 address (ipv6 of the slot), which nothing on the node configures: use the mode os, or cni with one pod for the interface (addresses primary), unless your pods' own IPAM gives it (docs/node.md, "IPv6")`,
     },
     withMacvlan.length > 0 && {
       id: 'hookline:macvlanUntried',

@@ -26,7 +26,16 @@ test('a group with IPv4, ipvlan and host-device has no warning', () => {
 test('IPv6 addresses, which nothing configures, have a warning that names their networks', () => {
   const slots = SLOTS.map((slot) => ({ ...slot, ipv6: 'lowest-free' }) as const);
   expect(messages({}, slots)).toEqual([
-    expect.stringMatching(/^the interfaces of "signaling", "user-plane" get IPv6 addresses .* nothing/),
+    expect.stringMatching(/^the interfaces of "signaling", "user-plane" get an IPv6 address .* nothing/),
+  ]);
+  const networks: NodeGroup['networks'] = {
+    signaling: { cni: { type: 'host-device' } },
+    'user-plane': { mode: 'os', cni: { type: 'ipvlan' } },
+  };
+  expect(messages({ networks }, slots)).toEqual([]);
+  // One address is none for many pods.
+  expect(messages({ networks: { ...networks, signaling: { cni: { type: 'ipvlan' } } } }, slots)).toEqual([
+    expect.stringMatching(/^the interfaces of "signaling" get an IPv6 address/),
   ]);
   // The node has nothing to do with an ignored one.
   expect(messages({ networks: { signaling: { ignore: true } } }, slots.slice(0, 1))).toEqual([]);

@@ -8,9 +8,9 @@
 //! (amazonlinux/amazon-ec2-net-utils, `lib/lib.sh`, waits for both).
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
@@ -63,6 +63,10 @@ pub struct ImdsInterface {
     pub ipv4_prefixes: Vec<Ipv4Net>,
     /// `subnet-ipv4-cidr-block`. `None` is a 404: the subnet is gone.
     pub subnet_ipv4_cidr_block: Option<Ipv4Net>,
+    /// `ipv6s`: its IPv6 addresses. None is a 404.
+    pub ipv6s: Vec<Ipv6Addr>,
+    /// `subnet-ipv6-cidr-blocks`, of which a subnet has one at most. `None` is a 404.
+    pub subnet_ipv6_cidr_block: Option<Ipv6Net>,
 }
 
 impl ImdsInterface {
@@ -73,6 +77,7 @@ impl ImdsInterface {
         let lines = |values: Vec<String>| (!values.is_empty()).then(|| values.join("\n"));
         let addresses = self.local_ipv4s.iter().map(Ipv4Addr::to_string).collect();
         let prefixes = self.ipv4_prefixes.iter().map(Ipv4Net::to_string).collect();
+        let ipv6s = self.ipv6s.iter().map(Ipv6Addr::to_string).collect();
         [
             ("device-number", Some(self.device_number.to_string())),
             (
@@ -88,6 +93,11 @@ impl ImdsInterface {
             (
                 "subnet-ipv4-cidr-block",
                 self.subnet_ipv4_cidr_block.map(|block| block.to_string()),
+            ),
+            ("ipv6s", lines(ipv6s)),
+            (
+                "subnet-ipv6-cidr-blocks",
+                self.subnet_ipv6_cidr_block.map(|block| block.to_string()),
             ),
         ]
         .into_iter()
@@ -142,6 +152,7 @@ impl Nodes {
             let attached_at = attachment.attach_time + world.kernel.settings.attach_for;
             let lag = hot_plugged.then_some((attached_at, settings.imds_lag));
             let (number_at, card_at) = propagation.of(attachment, lag, now, rng);
+            let subnet = world.ec2.subnet(&interface.subnet_id);
             let shown = ImdsInterface {
                 device_number: if now < number_at {
                     0
@@ -156,10 +167,9 @@ impl Nodes {
                 security_group_ids: interface.groups.clone(),
                 local_ipv4s: interface.private_ip_addresses().collect(),
                 ipv4_prefixes: interface.ipv4_prefixes.clone(),
-                subnet_ipv4_cidr_block: world
-                    .ec2
-                    .subnet(&interface.subnet_id)
-                    .map(|subnet| subnet.cidr_block),
+                subnet_ipv4_cidr_block: subnet.map(|subnet| subnet.cidr_block),
+                ipv6s: interface.ipv6_addresses.clone(),
+                subnet_ipv6_cidr_block: subnet.and_then(|subnet| subnet.ipv6_cidr_block),
             };
             macs.insert(interface.mac_address.clone(), shown);
         }

@@ -42,18 +42,22 @@ impl Scene {
         let (node_subnet, network_subnet) = local.with_world(|world| {
             let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
             let block = "10.0.0.0/16".parse().unwrap();
-            let vpc = ec2::create_vpc(ec2, kernel, block, None, ec2::Tags::new()).unwrap();
-            let mut subnet = |cidr: &str| {
+            let ipv6 = Some("2001:db8::/56".parse().unwrap());
+            let vpc = ec2::create_vpc(ec2, kernel, block, ipv6, ec2::Tags::new()).unwrap();
+            let mut subnet = |cidr: &str, ipv6: Option<&str>| {
                 let spec = SubnetSpec {
                     vpc_id: vpc.clone(),
                     availability_zone: "us-west-2a".to_owned(),
                     cidr_block: cidr.parse().unwrap(),
-                    ipv6_cidr_block: None,
+                    ipv6_cidr_block: ipv6.map(|block| block.parse().unwrap()),
                     tags: ec2::Tags::new(),
                 };
                 ec2::create_subnet(ec2, kernel, spec).unwrap()
             };
-            (subnet("10.0.1.0/24"), subnet("10.0.2.0/24"))
+            (
+                subnet("10.0.1.0/24", None),
+                subnet("10.0.2.0/24", Some("2001:db8::/64")),
+            )
         });
         Self {
             local,
@@ -312,6 +316,8 @@ fn shown(subnet: &str, network_card: Option<u32>, device_number: u32) -> ImdsInt
         local_ipv4s: Vec::new(),
         ipv4_prefixes: Vec::new(),
         subnet_ipv4_cidr_block: None,
+        ipv6s: Vec::new(),
+        subnet_ipv6_cidr_block: None,
     }
 }
 

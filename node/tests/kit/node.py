@@ -91,7 +91,10 @@ class Namespace(Runs):
 
 
 class Vpc(Namespace):
-    """A VPC: a bridge for each subnet, with the subnet's gateway as its address and, if asked, a DHCP server."""
+    """A VPC: a bridge for each subnet, with the addresses of the VPC's router and, if asked, a DHCP server.
+
+    The router has the first IPv4 address, and FE80:EC2::1 in a subnet with IPv6 (VPC user guide, "Subnet sizing" and "Subnet CIDR blocks").
+    """
 
     def __init__(self, test):
         need(*NAMESPACES, root=True)
@@ -99,7 +102,7 @@ class Vpc(Namespace):
         self.test = test
         self.subnets = {}
 
-    def subnet(self, name, cidr, leases=None):
+    def subnet(self, name, cidr, leases=None, ipv6=False):
         """Adds a subnet. `leases` maps hardware addresses to what DHCP gives them."""
         base, length = cidr.split("/")
         gateway = base.rsplit(".", 1)[0] + "." + str(int(base.rsplit(".", 1)[1]) + 1)
@@ -108,6 +111,8 @@ class Vpc(Namespace):
         self.run("ip", "link", "add", bridge, "type", "bridge")
         self.run("ip", "address", "add", f"{gateway}/{length}", "dev", bridge)
         self.run("ip", "link", "set", bridge, "mtu", "9001", "up")
+        if ipv6:
+            self.run("ip", "address", "add", "fe80:ec2::1/64", "dev", bridge, "nodad")
         if leases:
             folder = Path(tempfile.mkdtemp())
             self.test.addCleanup(shutil.rmtree, folder)
@@ -267,11 +272,12 @@ class Node(Namespace):
         found = self.json("ip", "-json", "address", "show", "dev", name)
         return [f"{one['local']}/{one['prefixlen']}" for link in found for one in link.get("addr_info", []) if one["family"] == family]
 
-    def routes(self, name, table="all"):
-        return [route for route in self.json("ip", "-json", "route", "show", "table", table, "dev", name) if route.get("type", "unicast") == "unicast"]
+    def routes(self, name, table="all", family="inet"):
+        found = self.json("ip", "-family", family, "-json", "route", "show", "table", table, "dev", name)
+        return [route for route in found if route.get("type", "unicast") == "unicast"]
 
-    def rules(self):
-        return [(rule["priority"], rule["src"], rule["table"]) for rule in self.json("ip", "-json", "rule", "show")]
+    def rules(self, family="inet"):
+        return [(rule["priority"], rule["src"], rule["table"]) for rule in self.json("ip", "-family", family, "-json", "rule", "show")]
 
     # The node's programs
 

@@ -21,6 +21,7 @@ async fn metadata_of_an_attached_interface_has_its_addresses_at_once_and_its_ind
             private_ip_address: Some("10.0.2.9".parse().unwrap()),
             secondary_private_ip_addresses: vec!["10.0.2.77".parse().unwrap()],
             ipv4_prefixes: vec!["10.0.2.32/28".parse().unwrap()],
+            ipv6_addresses: vec!["2001:db8::9".parse().unwrap()],
             ..InterfaceSpec::default()
         };
         let interface = ec2::create_network_interface(ec2, kernel, spec).unwrap();
@@ -44,10 +45,14 @@ async fn metadata_of_an_attached_interface_has_its_addresses_at_once_and_its_ind
     assert_eq!(categories["local-ipv4s"], "10.0.2.9\n10.0.2.77");
     assert_eq!(categories["ipv4-prefix"], "10.0.2.32/28");
     assert_eq!(categories["subnet-ipv4-cidr-block"], "10.0.2.0/24");
+    assert_eq!(categories["ipv6s"], "2001:db8::9");
+    assert_eq!(categories["subnet-ipv6-cidr-blocks"], "2001:db8::/64");
     assert_eq!(categories.get("network-card"), None, "m5.large has one");
     let primary = shown.macs[&shown.mac].categories();
     assert_eq!(primary["device-number"], "0");
-    assert_eq!(primary.get("ipv4-prefix"), None, "404 without a prefix");
+    for category in ["ipv4-prefix", "ipv6s", "subnet-ipv6-cidr-blocks"] {
+        assert_eq!(primary.get(category), None, "404 without one");
+    }
 
     seconds(3).await;
     let categories = of_network(&metadata(&scene, &id).unwrap()).expect("the interface");
