@@ -10,7 +10,7 @@ use super::filter::Filters;
 use super::instance::{EndReason, Instance, InstanceState, write_state};
 use super::interface::{NetworkInterface, dns_name};
 use super::interface_xml::write_in_instance;
-use super::lagged::describe_time;
+use super::lagged::{Lagged, describe_time};
 use super::page::{Page, next_token};
 use super::{Ec2, security_group, tags, volume, zones};
 use crate::kernel::Kernel;
@@ -62,16 +62,15 @@ pub(crate) fn describe(
     let known = |instance: &&Instance| {
         kernel.now().saturating_duration_since(instance.created_at) >= known_after
     };
-    let seen = |id: &str| ec2.instances.get(id)?.as_of(horizon?).filter(known);
+    let seen = |versions| Lagged::as_of(versions, horizon?).filter(known);
     let candidates: Vec<&Instance> = if ids.is_empty() {
-        let all = ec2.instances.keys();
-        all.filter_map(|id| seen(id)).collect()
+        ec2.instances.values().filter_map(seen).collect()
     } else {
         let mut named = Vec::new();
         let mut unknown = Vec::new();
         for id in ids.iter().collect::<BTreeSet<_>>() {
             Kind::Instance.check(id)?;
-            match seen(id) {
+            match ec2.instances.get(id).and_then(seen) {
                 Some(instance) => named.push(instance),
                 None => unknown.push(id.as_str()),
             }
@@ -96,8 +95,7 @@ pub(crate) fn describe(
             values(&kernel.settings, instance, &interfaces, name)
         })
     });
-    let (instances, token) =
-        page.cut(passing.map(|instance| (instance.instance_id.clone(), instance)));
+    let (instances, token) = page.cut(passing.map(|instance| (&instance.instance_id, instance)));
     let mut reservations: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
     for instance in instances {
         let together = reservations.entry(&instance.reservation_id).or_default();
@@ -150,7 +148,30 @@ fn write(
     instance: &Instance,
     interfaces: &[&NetworkInterface],
 ) {
-    let is_gone = instance.state == InstanceState::Terminated;
+    xml.once(&instance.xml, |xml| {
+        write_alone(xml, ec2, kernel, instance);
+    });
+    volume::write(xml, ec2, kernel, instance);
+    if !is_gone(instance) {
+        xml.text(
+            "sourceDestCheck",
+            primary(interfaces).is_none_or(|i| i.source_dest_check),
+        );
+    }
+    tags::write(xml, shown_tags(kernel, instance));
+    xml.items("networkInterfaceSet", interfaces, |xml, interface| {
+        write_in_instance(xml, ec2, kernel, interface);
+    });
+}
+
+/// EC2 no longer describes the network of a terminated instance.
+fn is_gone(instance: &Instance) -> bool {
+    instance.state == InstanceState::Terminated
+}
+
+/// What rests on the instance alone.
+fn write_alone(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, instance: &Instance) {
+    let is_gone = is_gone(instance);
     xml.text("instanceId", &instance.instance_id);
     xml.text("imageId", &instance.image_id);
     xml.element("instanceState", |xml| write_state(xml, instance.state));
@@ -179,16 +200,10 @@ fn write(
     if let Some(token) = &instance.client_token {
         xml.text("clientToken", token);
     }
-    volume::write(xml, ec2, kernel, instance);
     if !is_gone {
-        // EC2 no longer describes the network of a terminated instance.
         xml.text("subnetId", &instance.subnet_id);
         xml.text("vpcId", &instance.vpc_id);
         xml.text("privateIpAddress", instance.private_ip_address);
-        xml.text(
-            "sourceDestCheck",
-            primary(interfaces).is_none_or(|i| i.source_dest_check),
-        );
     }
     let name = (!is_gone).then(|| dns_name(&kernel.settings, instance.private_ip_address));
     xml.text("privateDnsName", name.unwrap_or_default());
@@ -206,10 +221,6 @@ fn write(
             xml.text("message", format!("{}: {}", why.code(), why.text()));
         });
     }
-    tags::write(xml, shown_tags(kernel, instance));
-    xml.items("networkInterfaceSet", interfaces, |xml, interface| {
-        write_in_instance(xml, ec2, kernel, interface);
-    });
 }
 
 /// The reason of the last change of state. A call has its time, in EC2's own form, as in `User initiated

@@ -12,7 +12,7 @@ use super::{Ec2, Timer, volume};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
-use crate::wire::xml::Xml;
+use crate::wire::xml::{Written, Xml};
 
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,8 @@ pub struct Instance {
     pub hibernated: bool,
     /// When its termination began, and why.
     pub ended: Option<(Instant, EndReason)>,
+    /// What DescribeInstances shows of it that rests on nothing else.
+    pub(crate) xml: Written,
 }
 
 /// Begins to terminate an instance. An instance that is already shutting down or terminated stays

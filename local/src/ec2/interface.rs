@@ -288,7 +288,7 @@ pub(crate) fn describe(
         filters.pass(&interface.tags, |name| interface.values(ec2, kernel, name))
     });
     let (interfaces, token) =
-        page.cut(passing.map(|interface| (interface.network_interface_id.clone(), interface)));
+        page.cut(passing.map(|interface| (&interface.network_interface_id, interface)));
     let mut xml = Xml::new();
     xml.items("networkInterfaceSet", interfaces, |xml, interface| {
         write(xml, ec2, kernel, interface);

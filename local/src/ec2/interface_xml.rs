@@ -1,41 +1,22 @@
 //! The XML that shows an interface: in a listing of interfaces, and within an instance.
 
-use std::sync::OnceLock;
-
 use super::interface::{Attachment, NetworkInterface, dns_name};
 use super::{Ec2, security_group, tags, zones};
 use crate::kernel::Kernel;
 use crate::wire::iso8601;
-use crate::wire::xml::Xml;
+use crate::wire::xml::{Written, Xml};
 
-/// The XML of an interface, written once for all listings that show this version of it. A clone,
-/// which is to be changed, has none.
-#[derive(Debug, Default)]
+/// The XML of an interface, in a listing of interfaces and within an instance.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct WrittenForms {
-    listed: OnceLock<String>,
-    in_instance: OnceLock<String>,
-}
-
-impl Clone for WrittenForms {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for WrittenForms {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
+    listed: Written,
+    in_instance: Written,
 }
 
 /// The members of a `networkInterface`.
 pub(crate) fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {
-    let written = interface.xml.listed.get_or_init(|| {
-        let mut xml = Xml::new();
-        write_listed(&mut xml, ec2, kernel, interface);
-        xml.into_string()
-    });
-    xml.raw(written);
+    let written = &interface.xml.listed;
+    xml.once(written, |xml| write_listed(xml, ec2, kernel, interface));
 }
 
 fn write_listed(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {
@@ -73,12 +54,10 @@ pub(crate) fn write_in_instance(
     kernel: &Kernel,
     interface: &NetworkInterface,
 ) {
-    let written = interface.xml.in_instance.get_or_init(|| {
-        let mut xml = Xml::new();
-        write_with_attachment(&mut xml, ec2, kernel, interface);
-        xml.into_string()
+    let written = &interface.xml.in_instance;
+    xml.once(written, |xml| {
+        write_with_attachment(xml, ec2, kernel, interface);
     });
-    xml.raw(written);
 }
 
 fn write_with_attachment(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {

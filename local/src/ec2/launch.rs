@@ -13,6 +13,7 @@ use super::volume::VolumeAtLaunch;
 use super::{Ec2, Timer, volume};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
+use crate::wire::xml::Written;
 
 /// A network interface that a launch creates.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +112,7 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
         created_at: now,
         hibernated: false,
         ended: None,
+        xml: Written::default(),
     };
     ec2.instances
         .insert(instance_id.clone(), Lagged::new(now, instance));

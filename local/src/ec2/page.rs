@@ -66,18 +66,22 @@ impl Page {
 
     /// This page of resources, which come in the order of their keys, and the token of the next
     /// page.
-    pub(crate) fn cut<T>(
+    pub(crate) fn cut<K: AsRef<str>, T>(
         &self,
-        all: impl IntoIterator<Item = (String, T)>,
+        all: impl IntoIterator<Item = (K, T)>,
     ) -> (Vec<T>, Option<String>) {
         let mut page = Vec::new();
-        let mut last = None;
+        let mut last: Option<K> = None;
         for (key, value) in all {
-            if self.after.as_ref().is_some_and(|after| key <= *after) {
+            if self
+                .after
+                .as_deref()
+                .is_some_and(|after| key.as_ref() <= after)
+            {
                 continue;
             }
             if page.len() >= self.size {
-                return (page, last.as_deref().map(encode));
+                return (page, last.map(|key| encode(key.as_ref())));
             }
             page.push(value);
             last = Some(key);

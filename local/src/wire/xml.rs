@@ -1,6 +1,7 @@
 //! A writer for the XML of the two query protocols: elements, texts and lists.
 
 use std::fmt::{Display, Write};
+use std::sync::OnceLock;
 
 use quick_xml::escape::partial_escape;
 
@@ -54,6 +55,16 @@ impl Xml {
             self.0.extend(escaped.chars().map(valid));
         }
         self.close(name);
+    }
+
+    /// What `inner` writes, which it does only the first time.
+    pub(crate) fn once(&mut self, written: &Written, inner: impl FnOnce(&mut Self)) {
+        let text = written.0.get_or_init(|| {
+            let mut xml = Self::new();
+            inner(&mut xml);
+            xml.into_string()
+        });
+        self.raw(text);
     }
 
     /// [`Xml::text`], if there is a value.
@@ -140,6 +151,23 @@ fn is_plain(byte: u8) -> bool {
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..)
         && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// A part of the XML of a resource that rests on the resource alone: written once for all answers that
+/// show this version of it. A clone, which is to be changed, has none.
+#[derive(Debug, Default)]
+pub(crate) struct Written(OnceLock<String>);
+
+impl Clone for Written {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Written {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer};
+use memchr::memmem;
 
 /// The items of both listings that all sandboxes of a run have read so far.
 #[derive(Clone, Default)]
@@ -209,9 +210,10 @@ impl<L: Listing> Reader<L> {
         let mut frame = String::new();
         let mut sets = Vec::new();
         let mut rest = body;
-        while let Some(end) = rest.find(L::END) {
+        while let Some(end) = memmem::find(rest.as_bytes(), L::END.as_bytes()) {
             let (set, after) = rest.split_at(end);
-            let begins: Vec<usize> = set.match_indices(L::MARKER).map(|(at, _)| at).collect();
+            let begins: Vec<usize> =
+                memmem::find_iter(set.as_bytes(), L::MARKER.as_bytes()).collect();
             let ends = begins.iter().skip(1).copied().chain([end]);
             let items = begins
                 .iter()
