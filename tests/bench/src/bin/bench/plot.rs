@@ -13,7 +13,7 @@ use hookline_bench::scale::{self, Grid, Scale};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// How many nodes to launch at once, in rising order.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 5, 10, 20, 50, 100, 200, 500])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])]
     nodes: Vec<usize>,
     /// How many networks each node gets an interface on.
     #[arg(long, default_value_t = 4)]
