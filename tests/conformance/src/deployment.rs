@@ -8,6 +8,7 @@ use hookline_domain::profile::{NamingProfile, Profile, Selector};
 use hookline_testkit::attacks::deployed::{Attempted, Deployed, Group, Keys};
 use hookline_testkit::attacks::{Attempt, Outcomes, TrafficThings, function_of_cdk};
 use hookline_testkit::permissions::PEOPLE;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::clients::Clients;
@@ -233,21 +234,13 @@ impl Deployment {
             let found = found.with_context(|| format!("GetPolicyVersion {arn}"))?;
             let document = found.policy_version().and_then(|it| it.document());
             let document = document.context("a policy without a document")?;
-            self.add(policy, Policies::Documents(vec![url_decoded(document)]));
+            let document = percent_decode_str(document).decode_utf8()?.into_owned();
+            self.add(policy, Policies::Documents(vec![document]));
             let actions = stack.actions(logical);
             self.things.people.insert((*policy).to_owned(), actions);
         }
         Ok(())
     }
-}
-
-/// The text of a document, which IAM encodes by RFC 3986 (IAM API Reference, PolicyVersion).
-fn url_decoded(document: &str) -> String {
-    // In that encoding, a plus is a plus.
-    let pair = format!("document={}", document.replace('+', "%2B"));
-    let mut pairs = form_urlencoded::parse(pair.as_bytes());
-    let text = pairs.next().map(|(_, text)| text.into_owned());
-    text.unwrap_or_default()
 }
 
 /// The prefix of a deployment's names, the partition, and whether it is of the traffic, if the ARN is that of

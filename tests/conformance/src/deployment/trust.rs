@@ -2,9 +2,10 @@
 //! caller may do, and a service cannot be the caller. So the policies are read, and compared.
 
 use anyhow::{Context as _, Result};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Deployment, url_decoded};
+use super::Deployment;
 use crate::clients::Clients;
 use crate::simulator::Policies;
 
@@ -32,7 +33,8 @@ pub(super) async fn role(clients: &Clients, name: &str) -> Result<(String, Value
     let role = found.role().context("no role")?;
     let document = role.assume_role_policy_document();
     let document = document.with_context(|| format!("{name} has no trust policy"))?;
-    let document = serde_json::from_str(&url_decoded(document));
+    let document: Vec<u8> = percent_decode_str(document).collect();
+    let document = serde_json::from_slice(&document);
     Ok((role.arn().to_owned(), document.context("a trust policy")?))
 }
 
