@@ -1,12 +1,22 @@
 //! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance
 //! type (awslabs/amazon-eks-ami, `nodeadm/internal/kubelet/eni_max_pods.go`).
 //!
-//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked
-//! before anything is computed, also in a branch that is not taken. What else CEL has, as functions
-//! and fractions, is told apart from a mistake.
+//! nodeadm compiles it with `cel.NewEnv`: CEL's standard functions and macros, none of cel-go's extension
+//! libraries, so neither `math.least` nor `min`. It converts the result to an int: a fraction is cut off.
+//!
+//! Numbers of all three kinds, their conversions, comparisons, `&&`, `||`, `!` and `? :` are followed, as
+//! cel-go does: types are checked before anything is computed, also in a branch that is not taken, and
+//! nothing is converted by itself, not even for a comparison (cel-go, `CrossTypeNumericComparisons` is off).
+//! What else CEL has, as texts and lists, is told apart from a mistake.
+//!
+//! Crates that evaluate CEL are no better for this. `cel` has no type checker, so it would compute
+//! `max_pods * 0.9` or `max_pods < 30 ? max_pods : true`, which nodeadm refuses; and it brings ANTLR's runtime
+//! with fifteen crates. `cel-core` has one, but is new and brings a lexer, `regex` and `chrono`. Neither tells
+//! what is refused by nodeadm from what it does not know itself.
 
 mod parse;
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use parse::{Node, Operator};
@@ -52,7 +62,7 @@ pub enum Mistake {
     NotANumber,
     /// The result is 0, negative or more than 2,147,483,647.
     OutOfRange(i64),
-    /// A division by zero, or a number of more than 64 bits on the way.
+    /// A division by zero, or a number of more than 64 bits on the way or in a conversion.
     NoResult,
 }
 
@@ -66,7 +76,9 @@ impl fmt::Display for Mistake {
                 "it names {}; default_enis, ips_per_eni and max_pods are known",
                 show::text(name)
             ),
-            Self::Types => f.write_str("it mixes numbers and true or false"),
+            Self::Types => f.write_str(
+                "it mixes whole numbers, fractions, unsigned numbers, or true and false; CEL converts none by itself, as double(max_pods) does",
+            ),
             Self::NotANumber => f.write_str("its result is true or false"),
             Self::OutOfRange(number) => {
                 write!(f, "its result is {number}, and not 1 to 2147483647")
@@ -89,15 +101,19 @@ impl From<Mistake> for Fault {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Value {
     Number(i64),
+    Unsigned(u64),
+    Fraction(f64),
     Truth(bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
     Number,
+    Unsigned,
+    Fraction,
     Truth,
 }
 
@@ -140,7 +156,7 @@ pub fn mistake(expression: &str) -> Option<Mistake> {
     match parse::read(expression).and_then(|node| type_of(&node)) {
         Err(Fault::Mistake(mistake)) => Some(mistake),
         Ok(Type::Truth) => Some(Mistake::NotANumber),
-        Ok(Type::Number) | Err(Fault::NotFollowed) => None,
+        Ok(_) | Err(Fault::NotFollowed) => None,
     }
 }
 
@@ -149,12 +165,13 @@ fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
     if type_of(&node)? == Type::Truth {
         return Err(Mistake::NotANumber.into());
     }
-    match value(&node, variables)? {
-        Value::Truth(_) => Err(Mistake::NotANumber.into()),
-        Value::Number(number) => match u32::try_from(number) {
-            Ok(pods) if pods > 0 && i32::try_from(pods).is_ok() => Ok(pods),
-            _ => Err(Mistake::OutOfRange(number).into()),
-        },
+    let result = value(&node, variables)?.converted(Type::Number);
+    let Some(Value::Number(number)) = result else {
+        return Err(Mistake::NoResult.into());
+    };
+    match u32::try_from(number) {
+        Ok(pods) if pods > 0 && i32::try_from(pods).is_ok() => Ok(pods),
+        _ => Err(Mistake::OutOfRange(number).into()),
     }
 }
 
@@ -165,13 +182,14 @@ fn is_of_newer(name: &str) -> bool {
 }
 
 fn type_of(node: &Node) -> Result<Type, Fault> {
-    let same = |one: Type, other: Type| match one == other {
+    let only = |is_fit: bool| match is_fit {
         true => Ok(()),
         false => Err(Fault::from(Mistake::Types)),
     };
-    let wants = |node: &Node, wanted: Type| same(type_of(node)?, wanted);
     Ok(match node {
         Node::Number(_) => Type::Number,
+        Node::Unsigned(_) => Type::Unsigned,
+        Node::Fraction(_) => Type::Fraction,
         Node::Truth(_) => Type::Truth,
         Node::Name(name) => match Variables::get(NONE, name) {
             Some(_) => Type::Number,
@@ -179,29 +197,42 @@ fn type_of(node: &Node) -> Result<Type, Fault> {
             None => return Err(Mistake::UnknownName(name.clone()).into()),
         },
         Node::Minus(of) => {
-            wants(of, Type::Number)?;
-            Type::Number
+            let of = type_of(of)?;
+            only(matches!(of, Type::Number | Type::Fraction))?;
+            of
         }
         Node::Not(of) => {
-            wants(of, Type::Truth)?;
+            only(type_of(of)? == Type::Truth)?;
             Type::Truth
+        }
+        Node::Convert(to, of) => {
+            only(type_of(of)? != Type::Truth)?;
+            *to
         }
         Node::Binary(operator, left, right) => {
             // Once each: an expression is nested.
             let (left, right) = (type_of(left)?, type_of(right)?);
-            let (of, result) = match operator {
-                Operator::And | Operator::Or => (Type::Truth, Type::Truth),
-                Operator::Compare(_) => (left, Type::Truth),
-                _ => (Type::Number, Type::Number),
-            };
-            same(left, of)?;
-            same(right, of)?;
-            result
+            only(left == right)?;
+            match operator {
+                Operator::Compare(_) => Type::Truth,
+                Operator::And | Operator::Or => {
+                    only(left == Type::Truth)?;
+                    Type::Truth
+                }
+                Operator::Remainder => {
+                    only(matches!(left, Type::Number | Type::Unsigned))?;
+                    left
+                }
+                _ => {
+                    only(left != Type::Truth)?;
+                    left
+                }
+            }
         }
         Node::Choice(condition, yes, no) => {
-            wants(condition, Type::Truth)?;
+            only(type_of(condition)? == Type::Truth)?;
             let of = type_of(yes)?;
-            wants(no, of)?;
+            only(type_of(no)? == of)?;
             of
         }
     })
@@ -213,42 +244,111 @@ const NONE: Variables = Variables {
     ips_per_eni: 0,
 };
 
+impl Value {
+    /// The value of another type; `None` if that has none.
+    fn converted(self, to: Type) -> Option<Self> {
+        Some(match (self, to) {
+            (Self::Truth(_), _) | (_, Type::Truth) => return None,
+            (Self::Number(number), Type::Number) => Self::Number(number),
+            (Self::Unsigned(number), Type::Number) => Self::Number(number.try_into().ok()?),
+            (Self::Fraction(number), Type::Number) => Self::Number(whole(number)?),
+            (Self::Number(number), Type::Unsigned) => Self::Unsigned(number.try_into().ok()?),
+            (Self::Unsigned(number), Type::Unsigned) => Self::Unsigned(number),
+            (Self::Fraction(number), Type::Unsigned) if number < 0.0 => return None,
+            // One of more than 63 bits is not told from one that has no result: no number of pods is.
+            (Self::Fraction(number), Type::Unsigned) => {
+                Self::Unsigned(whole(number)?.try_into().ok()?)
+            }
+            (Self::Number(number), Type::Fraction) => Self::Fraction(fraction(number.into())),
+            (Self::Unsigned(number), Type::Fraction) => Self::Fraction(fraction(number.into())),
+            (Self::Fraction(number), Type::Fraction) => Self::Fraction(number),
+        })
+    }
+
+    /// The order of two values of a type. Two fractions may have none.
+    fn order(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => Some(one.cmp(&other)),
+            (Self::Unsigned(one), Self::Unsigned(other)) => Some(one.cmp(&other)),
+            (Self::Fraction(one), Self::Fraction(other)) => one.partial_cmp(&other),
+            (Self::Truth(one), Self::Truth(other)) => Some(one.cmp(&other)),
+            _ => None,
+        }
+    }
+
+    /// What an arithmetic operator makes of two values of a type.
+    fn combined(self, operator: Operator, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => {
+                let result = operator.of_whole(one.into(), other.into())?;
+                Some(Self::Number(result.try_into().ok()?))
+            }
+            (Self::Unsigned(one), Self::Unsigned(other)) => {
+                let result = operator.of_whole(one.into(), other.into())?;
+                Some(Self::Unsigned(result.try_into().ok()?))
+            }
+            (Self::Fraction(one), Self::Fraction(other)) => match operator {
+                Operator::Add => Some(one + other),
+                Operator::Subtract => Some(one - other),
+                Operator::Multiply => Some(one * other),
+                Operator::Divide => Some(one / other),
+                _ => None,
+            }
+            .map(Self::Fraction),
+            _ => None,
+        }
+    }
+}
+
+/// A fraction without what follows its point, if it has one of 64 bits (cel-go,
+/// `common/types/overflow.go`).
+fn whole(number: f64) -> Option<i64> {
+    let limit = fraction(i64::MAX.into());
+    // Neither is one that is no number.
+    let fits = number > -limit && number < limit;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "that is what CEL's int() does"
+    )]
+    fits.then_some(number as i64)
+}
+
+fn fraction(number: i128) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "that is what CEL's double() does"
+    )]
+    let fraction = number as f64;
+    fraction
+}
+
 fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
-    let number = |node: &Node| match value(node, variables)? {
-        Value::Number(number) => Ok(number),
-        Value::Truth(_) => Err(Fault::from(Mistake::Types)),
-    };
     let truth = |node: &Node| match value(node, variables)? {
         Value::Truth(truth) => Ok(truth),
-        Value::Number(_) => Err(Fault::from(Mistake::Types)),
+        _ => Err(Fault::from(Mistake::Types)),
     };
-    let some = |number: Option<i64>| {
-        let number = number.ok_or(Fault::from(Mistake::NoResult))?;
-        Ok::<_, Fault>(Value::Number(number))
-    };
+    let some = |value: Option<Value>| value.ok_or(Fault::from(Mistake::NoResult));
     match node {
         Node::Number(number) => Ok(Value::Number(*number)),
+        Node::Unsigned(number) => Ok(Value::Unsigned(*number)),
+        Node::Fraction(number) => Ok(Value::Fraction(*number)),
         Node::Truth(truth) => Ok(Value::Truth(*truth)),
         Node::Name(name) => {
             let number = variables.get(name);
             let number = number.ok_or_else(|| Mistake::UnknownName(name.clone()))?;
             Ok(Value::Number(number))
         }
-        Node::Minus(of) => some(number(of)?.checked_neg()),
+        Node::Minus(of) => some(match value(of, variables)? {
+            Value::Number(number) => number.checked_neg().map(Value::Number),
+            Value::Fraction(number) => Some(Value::Fraction(-number)),
+            _ => None,
+        }),
         Node::Not(of) => Ok(Value::Truth(!truth(of)?)),
+        Node::Convert(to, of) => some(value(of, variables)?.converted(*to)),
         Node::Binary(operator, left, right) => match operator {
-            Operator::Add => some(number(left)?.checked_add(number(right)?)),
-            Operator::Subtract => some(number(left)?.checked_sub(number(right)?)),
-            Operator::Multiply => some(number(left)?.checked_mul(number(right)?)),
-            Operator::Divide => some(number(left)?.checked_div(number(right)?)),
-            Operator::Remainder => some(number(left)?.checked_rem(number(right)?)),
             Operator::Compare(how) => {
-                let order = match (value(left, variables)?, value(right, variables)?) {
-                    (Value::Number(left), Value::Number(right)) => left.cmp(&right),
-                    (Value::Truth(left), Value::Truth(right)) => left.cmp(&right),
-                    _ => return Err(Mistake::Types.into()),
-                };
-                Ok(Value::Truth(how.holds(order)))
+                let order = value(left, variables)?.order(value(right, variables)?);
+                some(how.holds(order).map(Value::Truth))
             }
             // One side decides, even if the other has no result (CEL's language definition,
             // "Logical operators").
@@ -262,6 +362,7 @@ fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
                 right?;
                 Ok(Value::Truth(!deciding))
             }
+            _ => some(value(left, variables)?.combined(*operator, value(right, variables)?)),
         },
         Node::Choice(condition, yes, no) => match truth(condition)? {
             true => value(yes, variables),
@@ -296,6 +397,18 @@ mod tests {
             ("7 % 4 * 2", 6),
             ("1 / 0 == 1 || true ? 8 : 9", 8),
             ("false ? 1 : true ? 2 : 3", 2),
+            ("int(double(max_pods) * 0.9)", 15),
+            // The result becomes an int.
+            ("double(max_pods) * 0.9", 15),
+            ("2.5e1 + .5", 25),
+            ("0x10u + uint(max_pods) / 2u", 24),
+            ("uint(7.9) % 4u", 3),
+            ("int(-2.9) + 5", 3),
+            ("int( 7 ) - int(2u)", 5),
+            ("double(7) / 2.0 > 3.4 && -1.5 < 0.0 ? 8 : 9", 8),
+            ("0.0 / 0.0 == 0.0 / 0.0 ? 1 : 2", 2),
+            ("0.0 / 0.0 != 0.0 ? 1 : 2", 1),
+            ("0.0 / 0.0 < 0.0 || true ? 1 : 2", 1),
         ] {
             assert_eq!(
                 pods(expression, SMALL),
@@ -319,6 +432,22 @@ mod tests {
             ("max_pods < 30 ? max_pods : true", Mistake::Types, true),
             ("max_pods + (1 < 2)", Mistake::Types, true),
             ("-true", Mistake::Types, true),
+            ("max_pods * 0.9", Mistake::Types, true),
+            ("max_pods < 30.0 ? 1 : 2", Mistake::Types, true),
+            ("max_pods + 1u", Mistake::Types, true),
+            ("max_pods == 17u ? 1 : 2", Mistake::Types, true),
+            ("7.0 % 2.0", Mistake::Types, true),
+            ("-(1u)", Mistake::Types, true),
+            ("int(true)", Mistake::Types, true),
+            // Extensions of cel-go, which nodeadm does not load.
+            ("math.least(max_pods, 30)", always("math"), true),
+            ("min(max_pods, 30)", always("min"), true),
+            ("int(1.0 / 0.0)", Mistake::NoResult, false),
+            ("uint(0 - max_pods)", Mistake::NoResult, false),
+            ("uint(-0.5)", Mistake::NoResult, false),
+            ("1u - 2u", Mistake::NoResult, false),
+            ("1e19", Mistake::NoResult, false),
+            ("0.0 / 0.0 < 0.0 ? 1 : 2", Mistake::NoResult, false),
             ("(max_pods", Mistake::Syntax(String::new()), true),
             ("max_pods +", Mistake::Syntax(String::new()), true),
             ("max_pods 2", Mistake::Syntax("2".to_owned()), true),
@@ -359,11 +488,14 @@ mod tests {
         let deep = format!("{}1", "(".repeat(10_000));
         let long = format!("1{}", " + 1".repeat(10_000));
         for expression in [
-            "int(double(max_pods) * 0.9)",
+            "int(\"30\")",
+            "size([1, 2])",
+            "google.protobuf.Int64Value{value: 3}",
+            "max_pods in [17, 30] ? 1 : 2",
             "max_pods < vcpus * 10 ? max_pods : vcpus * 10",
             "[max_pods, 30].min()",
             "\"a\" == \"b\" ? 1 : 2",
-            "5u",
+            "18446744073709551616u",
             &deep,
             &long,
         ] {
