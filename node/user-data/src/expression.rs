@@ -15,11 +15,12 @@
 //! what is refused by nodeadm from what it does not know itself.
 
 mod parse;
+mod value;
 
-use std::cmp::Ordering;
 use std::fmt;
 
 use parse::{Node, Operator};
+use value::{Type, Value};
 
 use crate::show;
 
@@ -99,22 +100,6 @@ impl From<Mistake> for Fault {
     fn from(mistake: Mistake) -> Self {
         Self::Mistake(mistake)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Value {
-    Number(i64),
-    Unsigned(u64),
-    Fraction(f64),
-    Truth(bool),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Number,
-    Unsigned,
-    Fraction,
-    Truth,
 }
 
 impl Variables {
@@ -243,84 +228,6 @@ const NONE: Variables = Variables {
     default_enis: 0,
     ips_per_eni: 0,
 };
-
-impl Value {
-    /// The value of another type; `None` if that has none.
-    fn converted(self, to: Type) -> Option<Self> {
-        Some(match (self, to) {
-            (Self::Truth(_), _) | (_, Type::Truth) => return None,
-            (Self::Number(number), Type::Number) => Self::Number(number),
-            (Self::Unsigned(number), Type::Number) => Self::Number(number.try_into().ok()?),
-            (Self::Fraction(number), Type::Number) => Self::Number(whole(number)?),
-            (Self::Number(number), Type::Unsigned) => Self::Unsigned(number.try_into().ok()?),
-            (Self::Unsigned(number), Type::Unsigned) => Self::Unsigned(number),
-            (Self::Fraction(number), Type::Unsigned) if number < 0.0 => return None,
-            // One of more than 63 bits is not told from one that has no result: no number of pods is.
-            (Self::Fraction(number), Type::Unsigned) => {
-                Self::Unsigned(whole(number)?.try_into().ok()?)
-            }
-            (Self::Number(number), Type::Fraction) => Self::Fraction(fraction(number.into())),
-            (Self::Unsigned(number), Type::Fraction) => Self::Fraction(fraction(number.into())),
-            (Self::Fraction(number), Type::Fraction) => Self::Fraction(number),
-        })
-    }
-
-    /// The order of two values of a type. Two fractions may have none.
-    fn order(self, other: Self) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Number(one), Self::Number(other)) => Some(one.cmp(&other)),
-            (Self::Unsigned(one), Self::Unsigned(other)) => Some(one.cmp(&other)),
-            (Self::Fraction(one), Self::Fraction(other)) => one.partial_cmp(&other),
-            (Self::Truth(one), Self::Truth(other)) => Some(one.cmp(&other)),
-            _ => None,
-        }
-    }
-
-    /// What an arithmetic operator makes of two values of a type.
-    fn combined(self, operator: Operator, other: Self) -> Option<Self> {
-        match (self, other) {
-            (Self::Number(one), Self::Number(other)) => {
-                let result = operator.of_whole(one.into(), other.into())?;
-                Some(Self::Number(result.try_into().ok()?))
-            }
-            (Self::Unsigned(one), Self::Unsigned(other)) => {
-                let result = operator.of_whole(one.into(), other.into())?;
-                Some(Self::Unsigned(result.try_into().ok()?))
-            }
-            (Self::Fraction(one), Self::Fraction(other)) => match operator {
-                Operator::Add => Some(one + other),
-                Operator::Subtract => Some(one - other),
-                Operator::Multiply => Some(one * other),
-                Operator::Divide => Some(one / other),
-                _ => None,
-            }
-            .map(Self::Fraction),
-            _ => None,
-        }
-    }
-}
-
-/// A fraction without what follows its point, if it has one of 64 bits (cel-go,
-/// `common/types/overflow.go`).
-fn whole(number: f64) -> Option<i64> {
-    let limit = fraction(i64::MAX.into());
-    // Neither is one that is no number.
-    let fits = number > -limit && number < limit;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "that is what CEL's int() does"
-    )]
-    fits.then_some(number as i64)
-}
-
-fn fraction(number: i128) -> f64 {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "that is what CEL's double() does"
-    )]
-    let fraction = number as f64;
-    fraction
-}
 
 fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
     let truth = |node: &Node| match value(node, variables)? {

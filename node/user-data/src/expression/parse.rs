@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::{Fault, Mistake, Type, Variables};
+use super::value::Type;
+use super::{Fault, Mistake, Variables};
 
 /// The longest expression that is followed, in bytes.
 const MAX_LENGTH: usize = 2_000;
