@@ -119,9 +119,9 @@ impl Deployment {
     /// If the tables cannot be built.
     pub async fn attempts(&self, are_attacks: bool) -> Result<Vec<Tried>> {
         if let Some(things) = &self.traffic {
-            let [allowed, denied] = things.attempts()?;
-            let wanted = if are_attacks { denied } else { allowed }.into_iter();
+            let wanted = things.attempts(are_attacks)?;
             return Ok(wanted
+                .into_iter()
                 .map(|(attempt, requests)| (attempt, Attempted::On(requests)))
                 .collect());
         }

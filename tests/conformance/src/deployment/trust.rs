@@ -38,7 +38,7 @@ pub(super) async fn role(clients: &Clients, name: &str) -> Result<(String, Value
     Ok((role.arn().to_owned(), document.context("a trust policy")?))
 }
 
-/// The statement that a role of the tables is trusted by: a service, which may assume it for itself only. The
+/// The only statement of the trust policy of a role of the tables: one service may assume it. The
 /// CDK limits the role of a schedule's state machine to the account and its group of schedules, against the
 /// confused deputy (`aws-scheduler-targets`).
 #[must_use]
@@ -51,19 +51,18 @@ pub fn expected(by: &str, deployment: &Deployment) -> Value {
         _ if is_machine => "states",
         _ => "lambda",
     };
-    let mut statement = json!({
+    let principal = json!({"Service": format!("{service}.amazonaws.com")});
+    if !by.starts_with("schedule of cross-az-traffic") {
+        return json!({"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": principal});
+    }
+    let (partition, region, account) = (&things.partition, &things.region, &things.account);
+    let group = format!("arn:{partition}:scheduler:{region}:{account}:schedule-group/default");
+    json!({
         "Action": "sts:AssumeRole",
         "Effect": "Allow",
-        "Principal": {"Service": format!("{service}.amazonaws.com")},
-    });
-    if by.starts_with("schedule of cross-az-traffic") {
-        let (partition, region, account) = (&things.partition, &things.region, &things.account);
-        statement["Condition"] = json!({"StringEquals": {
-            "aws:SourceAccount": account,
-            "aws:SourceArn": format!(
-                "arn:{partition}:scheduler:{region}:{account}:schedule-group/default"
-            ),
-        }});
-    }
-    statement
+        "Principal": principal,
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": account, "aws:SourceArn": group},
+        },
+    })
 }

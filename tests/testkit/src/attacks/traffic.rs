@@ -194,26 +194,21 @@ impl Things {
         [vec![HOURLY, NIGHTLY], self.listings.clone()].concat()
     }
 
-    /// The calls that must be allowed, and the attacks that must be denied, each with what it is authorised
-    /// on.
+    /// The calls that must be allowed, or the attacks that must be denied, each with what it is authorised on.
     ///
     /// # Errors
     /// Never: all of them are only compared.
-    pub fn attempts(&self) -> Result<[Vec<(Attempt, Vec<AuthorizationRequest>)>; 2]> {
+    pub fn attempts(&self, are_attacks: bool) -> Result<Vec<(Attempt, Vec<AuthorizationRequest>)>> {
         let local = LocalAws::new(Settings::for_tests());
-        let with_requests = |attempts: Vec<Attempt>| {
-            let attempts = attempts.into_iter();
-            attempts
-                .map(|attempt| {
-                    let requests = attempt.call.requests(&local)?;
-                    Ok((attempt, requests))
-                })
-                .collect::<Result<_>>()
+        let attempts = match are_attacks {
+            true => denied::attacks(self),
+            false => allowed::calls(self),
         };
-        Ok([
-            with_requests(allowed::calls(self))?,
-            with_requests(denied::attacks(self))?,
-        ])
+        let with_requests = attempts.into_iter().map(|attempt| {
+            let requests = attempt.call.requests(&local)?;
+            Ok((attempt, requests))
+        });
+        with_requests.collect()
     }
 }
 
