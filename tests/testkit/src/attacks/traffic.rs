@@ -24,7 +24,7 @@ const LISTS: &str = "extract-pods";
 const QUERIES: &str = "cross-az-traffic";
 const HOURLY: &str = "schedule of cross-az-traffic";
 const NIGHTLY: &str = "schedule of cross-az-traffic-nightly";
-/// Those of the listings: several, if a cluster needs a role of its own.
+/// Whose calls those of a schedule of listings are in the tables.
 pub const LISTING: &str = "schedule of extract-pods";
 const LISTING_OF_OTHER: &str = "schedule of extract-pods-edge";
 const QUEUE: &str = "queue of traffic";
