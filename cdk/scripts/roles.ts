@@ -20,8 +20,9 @@ const FIXTURES = join(__dirname, '..', '..', 'tests', 'fixtures', 'roles');
 const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   'AWS::IAM::ManagedPolicy': ['PolicyDocument', 'Roles'],
   'AWS::IAM::Policy': ['PolicyDocument', 'Roles'],
-  'AWS::IAM::Role': ['RoleName', 'ManagedPolicyArns', 'Policies'],
+  'AWS::IAM::Role': ['AssumeRolePolicyDocument', 'RoleName', 'ManagedPolicyArns', 'Policies'],
   'AWS::Events::Rule': ['Targets'],
+  'AWS::Glue::Table': ['TableInput'],
   'AWS::Lambda::Function': ['FunctionName', 'Role'],
   'AWS::Lambda::Permission': ['FunctionName', 'Principal', 'SourceArn'],
   'AWS::Logs::LogGroup': ['LogGroupName'],
@@ -136,18 +137,26 @@ function featureFlags(): Record<string, unknown> {
 function reduced({ Type, Properties = {} }: Resource, properties: readonly string[]): Resource {
   const kept = Object.entries(Properties)
     .filter(([name]) => properties.includes(name))
-    .map(([name, value]) => [name, withoutInput(name, value)]);
+    .map(([name, value]) => [name, partOf(name, value)]);
   return { Type, Properties: Object.fromEntries(kept) as Record<string, unknown> };
 }
 
-/** Targets without their input, which has the whole profile in it. */
-function withoutInput(name: string, value: unknown): unknown {
-  const reducedTarget = ({ Arn, RoleArn }: Record<string, unknown>): unknown => ({ Arn, RoleArn });
+/**
+ * The part of a property that matters: a rule's target without its input, which has the whole profile in it; a schedule's target with it,
+ * which has the cluster; of a table only where its files are.
+ */
+function partOf(name: string, value: unknown): unknown {
   switch (name) {
-    case 'Target':
-      return reducedTarget(value as Record<string, unknown>);
+    case 'Target': {
+      const { Arn, Input, RoleArn } = value as Record<string, unknown>;
+      return { Arn, Input, RoleArn };
+    }
     case 'Targets':
-      return (value as Record<string, unknown>[]).map(reducedTarget);
+      return (value as Record<string, unknown>[]).map(({ Arn, RoleArn }) => ({ Arn, RoleArn }));
+    case 'TableInput': {
+      const { Name, StorageDescriptor } = value as Record<string, Record<string, unknown>>;
+      return { Name, StorageDescriptor: { Location: StorageDescriptor?.['Location'] } };
+    }
     default:
       return value;
   }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use aws_smithy_runtime_api::client::result::SdkError;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::{Aws, Error};
@@ -121,10 +122,8 @@ fn default_document(policy: ManagedPolicyDetail) -> Option<(String, Value)> {
 
 /// A document of IAM's answers, which is URL-encoded by RFC 3986.
 fn document(encoded: &str) -> Option<Value> {
-    // In that encoding, a plus is a plus.
-    let pair = format!("document={}", encoded.replace('+', "%2B"));
-    let (_, text) = form_urlencoded::parse(pair.as_bytes()).next()?;
-    serde_json::from_str(&text).ok()
+    let text: Vec<u8> = percent_decode_str(encoded).collect();
+    serde_json::from_slice(&text).ok()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::{Profile, Selector, TokenBucket};
 use hookline_domain::reconcile::ProfileInput;
 use hookline_domain::reconcile::hooks::ExpectedHooks;
+use hookline_domain::tags::facts::{CLUSTER_TAG, NODEGROUP_TAG};
 use hookline_user_data::OnNode;
 use ipnet::IpNet;
 
@@ -19,6 +20,31 @@ use super::rule::Rule;
 use super::stack::UnknownNetwork;
 use super::template::{Template, TemplateRef};
 use super::uncovered::Uncovered;
+
+/// A node group of a configuration, with what its nodes do with each network's interface.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WantedNodes {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its cluster, if the configuration names it.
+    pub(crate) cluster: Option<String>,
+    /// Its profile.
+    pub(crate) profile: String,
+    /// By the network's name.
+    pub(crate) networks: BTreeMap<String, OnNode>,
+}
+
+impl WantedNodes {
+    /// Whether this is its Auto Scaling group. That of a self-managed group has its name
+    /// (`cdk/lib/nodegroup/multus-node-group.ts`). EKS gives that of a managed one another, and tags
+    /// it (EKS User Guide, "Tag your Amazon EKS resources").
+    pub(crate) fn has(&self, group: &Group) -> bool {
+        let is = |tag: &str, value: &String| group.tags.get(tag) == Some(value);
+        group.name == self.name
+            || is(NODEGROUP_TAG, &self.name)
+                && self.cluster.as_ref().is_none_or(|it| is(CLUSTER_TAG, it))
+    }
+}
 
 /// What was observed. What is `None` could not be looked at, and [`Account::could_not_look`] says
 /// why.
@@ -34,8 +60,8 @@ pub(crate) struct Account {
     pub(crate) deployed: bool,
     /// The hooks that a deployment of the file puts: the profile's name and the group's.
     pub(crate) to_be_put: Vec<(String, Option<String>)>,
-    /// What the only node group of a profile in a configuration does with each network's interface.
-    pub(crate) to_be_on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
+    /// What the node groups of a configuration do with each network's interface.
+    pub(crate) to_be_on_nodes: Vec<WantedNodes>,
     /// The account that a configuration names for its stack.
     pub(crate) of_configuration: Option<String>,
     /// Those that a configuration lists in `networkOwnerAccounts`; `None` where no configuration

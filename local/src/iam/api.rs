@@ -50,7 +50,7 @@ fn get(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
         )
     })?;
     let mut xml = Xml::new();
-    xml.element("Role", |xml| write(xml, arn));
+    xml.element("Role", |xml| write(iam, xml, arn));
     Ok(xml.into_string())
 }
 
@@ -59,7 +59,7 @@ fn list(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     params.finish()?;
     let mut xml = Xml::new();
     xml.text("IsTruncated", page.next.is_some());
-    xml.members("Roles", &page.arns, |xml, arn| write(xml, arn));
+    xml.members("Roles", &page.arns, |xml, arn| write(iam, xml, arn));
     xml.optional("Marker", page.next.as_deref());
     Ok(xml.into_string())
 }
@@ -122,7 +122,7 @@ fn authorization_details(iam: &Iam, params: &mut Params) -> Result<String, ApiEr
     xml.element("UserDetailList", |_| {});
     xml.element("GroupDetailList", |_| {});
     xml.members("RoleDetailList", &page.arns, |xml, arn| {
-        write(xml, arn);
+        write(iam, xml, arn);
         let documents = documents(iam, arn).into_iter().enumerate();
         xml.members("RolePolicyList", documents, |xml, (n, document)| {
             xml.text("PolicyName", format!("policy-{n}"));
@@ -195,7 +195,7 @@ fn max_items(params: &mut Params) -> Result<usize, ApiError> {
     }
 }
 
-fn write(xml: &mut Xml, arn: &str) {
+fn write(iam: &Iam, xml: &mut Xml, arn: &str) {
     let path = arn.split_once(":role").map_or("/", |(_, rest)| {
         rest.rsplit_once('/').map_or("/", |(path, _)| path)
     });
@@ -208,6 +208,10 @@ fn write(xml: &mut Xml, arn: &str) {
     xml.text("RoleId", "AROALOCALROLE00000000");
     xml.text("Arn", arn);
     xml.text("CreateDate", "2026-01-01T00:00:00Z");
+    // "URL-encoded compliant with RFC 3986" (IAM API Reference, Role).
+    if let Some(trust) = iam.trust(arn) {
+        xml.text("AssumeRolePolicyDocument", url_encoded(&trust.to_string()));
+    }
 }
 
 #[cfg(test)]

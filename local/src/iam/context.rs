@@ -9,6 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use percent_encoding::percent_decode_str;
+
 use super::actions::{self, Action, Target};
 use super::condition::{Context, TAG_KEYS};
 use super::policy::AuthorizationRequest;
@@ -102,9 +104,9 @@ impl Books<'_> {
             }
             Target::Function => {
                 let name = self.text("FunctionName");
-                let name = percent_decoded(&name);
+                let name = percent_decode_str(&name).decode_utf8_lossy();
                 let arn = match name.starts_with("arn:") {
-                    true => name,
+                    true => name.into_owned(),
                     false => self.arn("lambda", &format!("function:{name}")),
                 };
                 vec![self.request(arn, Context::default())]
@@ -290,14 +292,4 @@ fn set_request_tags(context: &mut Context, tags: &Tags) {
         context.set(&format!("aws:RequestTag/{key}"), [value.clone()]);
     }
     context.set(TAG_KEYS, tags.keys().cloned());
-}
-
-/// A part of a path without its percent-encoding.
-fn percent_decoded(text: &str) -> String {
-    // A plus sign is a space in a form, but not in a path.
-    let form = format!("x={}", text.replace('+', "%2B"));
-    form_urlencoded::parse(form.as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
 }

@@ -110,6 +110,8 @@ pub struct InvokePermission {
 #[derive(Debug, Default)]
 pub struct Iam {
     roles: RwLock<BTreeMap<String, Arc<Role>>>,
+    /// The trust policies of roles, by the role's ARN.
+    trust: RwLock<BTreeMap<String, Value>>,
     /// The documents of the managed policies that no role has, by ARN.
     policies: RwLock<BTreeMap<String, Value>>,
     invoke_permissions: RwLock<Vec<InvokePermission>>,
@@ -126,6 +128,19 @@ impl Iam {
     pub fn delete_role(&self, arn: &str) {
         let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
         roles.remove(arn);
+    }
+
+    /// Puts the trust policy of a role. It is shown, and not enforced: no call of STS is authorised.
+    pub fn put_trust(&self, arn: impl Into<String>, document: Value) {
+        let mut trust = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+        trust.insert(arn.into(), document);
+    }
+
+    /// The trust policy of a role, by the role's ARN.
+    #[must_use]
+    pub fn trust(&self, arn: &str) -> Option<Value> {
+        let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
+        trust.get(arn).cloned()
     }
 
     /// Creates a managed policy that no role has, or replaces the one with its ARN.

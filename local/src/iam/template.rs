@@ -58,6 +58,8 @@ pub struct Stack {
 pub struct TemplateRoles {
     /// The policy documents of each role, by the role's ARN, with their references resolved.
     pub documents: BTreeMap<String, Vec<Value>>,
+    /// The trust policy of each role, by the role's ARN, with its references resolved.
+    pub trust: BTreeMap<String, Value>,
     /// The ARN of the role of each function, by the function's name.
     pub functions: BTreeMap<String, String>,
     /// The ARN of the role of each state machine, by the state machine's name.
@@ -94,9 +96,11 @@ impl TemplateRoles {
                 let document = policy.get("PolicyDocument");
                 documents.push(reader.resolved(document.unwrap_or(&Value::Null))?);
             }
-            roles
-                .documents
-                .insert(reader.attribute(id, "Arn")?, documents);
+            let arn = reader.attribute(id, "Arn")?;
+            if let Some(trust) = reader.find(id, "AssumeRolePolicyDocument") {
+                roles.trust.insert(arn.clone(), reader.resolved(trust)?);
+            }
+            roles.documents.insert(arn, documents);
         }
         for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"] {
             for id in reader.of_type(kind) {

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::function::FunctionConfig;
@@ -47,7 +48,8 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
     let segments: Vec<String> = rest
         .split('/')
         .filter(|segment| !segment.is_empty())
-        .map(percent_decode)
+        // An ARN may have encoded colons.
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
         .collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (&parts.method, segments.as_slice()) {
@@ -346,13 +348,4 @@ fn query(query: Option<&str>, name: &str) -> Option<String> {
     form_urlencoded::parse(query?.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
-}
-
-/// Decodes a path segment, such as an ARN with encoded colons. `+` is a plain character there.
-fn percent_decode(segment: &str) -> String {
-    let plus_kept = segment.replace('+', "%2B");
-    form_urlencoded::parse(format!("s={plus_kept}").replace('&', "%26").as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
 }

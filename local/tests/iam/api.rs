@@ -111,3 +111,82 @@ async fn managed_policy_that_no_role_has_is_read_by_its_default_version() {
     let (status, body) = call("GetPolicy", &[("PolicyArn", other)]).await;
     assert_eq!(status, 404, "{body}");
 }
+
+/// The parameters, and who may be the caller: IAM API Reference, SimulateCustomPolicy.
+#[tokio::test(start_paused = true)]
+async fn simulation_with_the_policy_of_a_resource_is_for_a_user() {
+    let local = LocalAws::new(Settings::for_tests());
+    let queue = "arn:aws:sqs:us-west-2:123456789012:q";
+    let of_caller = json!({"Version": "2012-10-17", "Statement": [allow(&["sqs:SendMessage"])]});
+    let of_caller = of_caller.to_string();
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "sqs:*",
+            "Resource": queue,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+        {"Effect": "Allow", "Principal": "*", "Action": "sqs:ReceiveMessage", "Resource": queue},
+    ]});
+    let policy = policy.to_string();
+    let simulate = async |action: &str, secure: &str, caller: &[(&str, &str)]| {
+        let parameters = [
+            ("Action", "SimulateCustomPolicy"),
+            ("Version", "2010-05-08"),
+            ("PolicyInputList.member.1", &of_caller),
+            ("ResourcePolicy", &policy),
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", queue),
+            (
+                "ContextEntries.member.1.ContextKeyName",
+                "aws:SecureTransport",
+            ),
+            ("ContextEntries.member.1.ContextKeyType", "boolean"),
+            ("ContextEntries.member.1.ContextKeyValues.member.1", secure),
+        ];
+        let parameters = [&parameters[..], caller].concat();
+        send(&local, request("iam", "test", &parameters)).await
+    };
+    let user = [("CallerArn", "arn:aws:iam::123456789012:user/one")];
+    for (action, secure, wanted) in [
+        ("sqs:SendMessage", "true", "allowed"),
+        ("sqs:SendMessage", "false", "explicitDeny"),
+        ("sqs:ReceiveMessage", "true", "allowed"),
+        ("sqs:PurgeQueue", "true", "implicitDeny"),
+    ] {
+        let (status, body) = simulate(action, secure, &user).await;
+        let decision = format!("<EvalDecision>{wanted}</EvalDecision>");
+        assert_eq!(status, 200, "{body}");
+        assert!(body.contains(&decision), "{action} {secure}: {body}");
+    }
+    for caller in [
+        &[][..],
+        &[("CallerArn", ROLE)],
+        &[("CallerArn", "events.amazonaws.com")],
+    ] {
+        let (status, body) = simulate("sqs:SendMessage", "true", caller).await;
+        assert_eq!(status, 400, "{caller:?}");
+        assert!(body.contains("<Code>InvalidInput</Code>"), "{body}");
+    }
+    let (_, body) = simulate("sqs:SendMessage", "perhaps", &user).await;
+    assert!(body.contains("<Code>InvalidInput</Code>"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn role_shows_its_trust_policy_encoded() {
+    let local = LocalAws::new(Settings::for_tests());
+    local.iam().put_role(role(&json!([])));
+    local
+        .iam()
+        .put_trust(ROLE, json!({"Version": "2012-10-17", "Statement": []}));
+    let parameters = [
+        ("Action", "GetRole"),
+        ("Version", "2010-05-08"),
+        ("RoleName", "tested"),
+    ];
+    let (_, body) = send(&local, request("iam", "test", &parameters)).await;
+    let encoded = "%7B%22Statement%22%3A%5B%5D%2C%22Version%22%3A%222012-10-17%22%7D";
+    let document = format!("<AssumeRolePolicyDocument>{encoded}</AssumeRolePolicyDocument>");
+    assert!(body.contains(&document), "{body}");
+}

@@ -1,15 +1,26 @@
 //! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance
 //! type (awslabs/amazon-eks-ami, `nodeadm/internal/kubelet/eni_max_pods.go`).
 //!
-//! Numbers, comparisons, `&&`, `||`, `!` and `? :` are followed, as cel-go does: types are checked
-//! before anything is computed, also in a branch that is not taken. What else CEL has, as functions
-//! and fractions, is told apart from a mistake.
+//! nodeadm compiles it with `cel.NewEnv`: CEL's standard functions and macros, none of cel-go's extension
+//! libraries, so neither `math.least` nor `min`. It converts the result to an int: a fraction is cut off.
+//!
+//! Numbers of all three kinds, their conversions, comparisons, `&&`, `||`, `!` and `? :` are followed, as
+//! cel-go does: types are checked before anything is computed, also in a branch that is not taken, and
+//! nothing is converted by itself, not even for a comparison (cel-go, `CrossTypeNumericComparisons` is off).
+//! What else CEL has, as texts and lists, is told apart from a mistake.
+//!
+//! Crates that evaluate CEL are no better for this. `cel` has no type checker, so it would compute
+//! `max_pods * 0.9` or `max_pods < 30 ? max_pods : true`, which nodeadm refuses; and it brings ANTLR's runtime
+//! with fifteen crates. `cel-core` has one, but is new and brings a lexer, `regex` and `chrono`. Neither tells
+//! what is refused by nodeadm from what it does not know itself.
 
 mod parse;
+mod value;
 
 use std::fmt;
 
 use parse::{Node, Operator};
+use value::{Type, Value};
 
 use crate::show;
 
@@ -52,7 +63,7 @@ pub enum Mistake {
     NotANumber,
     /// The result is 0, negative or more than 2,147,483,647.
     OutOfRange(i64),
-    /// A division by zero, or a number of more than 64 bits on the way.
+    /// A division by zero, or a number of more than 64 bits on the way or in a conversion.
     NoResult,
 }
 
@@ -66,7 +77,9 @@ impl fmt::Display for Mistake {
                 "it names {}; default_enis, ips_per_eni and max_pods are known",
                 show::text(name)
             ),
-            Self::Types => f.write_str("it mixes numbers and true or false"),
+            Self::Types => f.write_str(
+                "it mixes whole numbers, fractions, unsigned numbers, or true and false; CEL converts none by itself, as double(max_pods) does",
+            ),
             Self::NotANumber => f.write_str("its result is true or false"),
             Self::OutOfRange(number) => {
                 write!(f, "its result is {number}, and not 1 to 2147483647")
@@ -87,18 +100,6 @@ impl From<Mistake> for Fault {
     fn from(mistake: Mistake) -> Self {
         Self::Mistake(mistake)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value {
-    Number(i64),
-    Truth(bool),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Number,
-    Truth,
 }
 
 impl Variables {
@@ -140,7 +141,7 @@ pub fn mistake(expression: &str) -> Option<Mistake> {
     match parse::read(expression).and_then(|node| type_of(&node)) {
         Err(Fault::Mistake(mistake)) => Some(mistake),
         Ok(Type::Truth) => Some(Mistake::NotANumber),
-        Ok(Type::Number) | Err(Fault::NotFollowed) => None,
+        Ok(_) | Err(Fault::NotFollowed) => None,
     }
 }
 
@@ -149,12 +150,13 @@ fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
     if type_of(&node)? == Type::Truth {
         return Err(Mistake::NotANumber.into());
     }
-    match value(&node, variables)? {
-        Value::Truth(_) => Err(Mistake::NotANumber.into()),
-        Value::Number(number) => match u32::try_from(number) {
-            Ok(pods) if pods > 0 && i32::try_from(pods).is_ok() => Ok(pods),
-            _ => Err(Mistake::OutOfRange(number).into()),
-        },
+    let result = value(&node, variables)?.converted(Type::Number);
+    let Some(Value::Number(number)) = result else {
+        return Err(Mistake::NoResult.into());
+    };
+    match u32::try_from(number) {
+        Ok(pods) if pods > 0 && i32::try_from(pods).is_ok() => Ok(pods),
+        _ => Err(Mistake::OutOfRange(number).into()),
     }
 }
 
@@ -165,13 +167,14 @@ fn is_of_newer(name: &str) -> bool {
 }
 
 fn type_of(node: &Node) -> Result<Type, Fault> {
-    let same = |one: Type, other: Type| match one == other {
+    let only = |is_fit: bool| match is_fit {
         true => Ok(()),
         false => Err(Fault::from(Mistake::Types)),
     };
-    let wants = |node: &Node, wanted: Type| same(type_of(node)?, wanted);
     Ok(match node {
         Node::Number(_) => Type::Number,
+        Node::Unsigned(_) => Type::Unsigned,
+        Node::Fraction(_) => Type::Fraction,
         Node::Truth(_) => Type::Truth,
         Node::Name(name) => match Variables::get(NONE, name) {
             Some(_) => Type::Number,
@@ -179,29 +182,42 @@ fn type_of(node: &Node) -> Result<Type, Fault> {
             None => return Err(Mistake::UnknownName(name.clone()).into()),
         },
         Node::Minus(of) => {
-            wants(of, Type::Number)?;
-            Type::Number
+            let of = type_of(of)?;
+            only(matches!(of, Type::Number | Type::Fraction))?;
+            of
         }
         Node::Not(of) => {
-            wants(of, Type::Truth)?;
+            only(type_of(of)? == Type::Truth)?;
             Type::Truth
+        }
+        Node::Convert(to, of) => {
+            only(type_of(of)? != Type::Truth)?;
+            *to
         }
         Node::Binary(operator, left, right) => {
             // Once each: an expression is nested.
             let (left, right) = (type_of(left)?, type_of(right)?);
-            let (of, result) = match operator {
-                Operator::And | Operator::Or => (Type::Truth, Type::Truth),
-                Operator::Compare(_) => (left, Type::Truth),
-                _ => (Type::Number, Type::Number),
-            };
-            same(left, of)?;
-            same(right, of)?;
-            result
+            only(left == right)?;
+            match operator {
+                Operator::Compare(_) => Type::Truth,
+                Operator::And | Operator::Or => {
+                    only(left == Type::Truth)?;
+                    Type::Truth
+                }
+                Operator::Remainder => {
+                    only(matches!(left, Type::Number | Type::Unsigned))?;
+                    left
+                }
+                _ => {
+                    only(left != Type::Truth)?;
+                    left
+                }
+            }
         }
         Node::Choice(condition, yes, no) => {
-            wants(condition, Type::Truth)?;
+            only(type_of(condition)? == Type::Truth)?;
             let of = type_of(yes)?;
-            wants(no, of)?;
+            only(type_of(no)? == of)?;
             of
         }
     })
@@ -214,41 +230,32 @@ const NONE: Variables = Variables {
 };
 
 fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
-    let number = |node: &Node| match value(node, variables)? {
-        Value::Number(number) => Ok(number),
-        Value::Truth(_) => Err(Fault::from(Mistake::Types)),
-    };
     let truth = |node: &Node| match value(node, variables)? {
         Value::Truth(truth) => Ok(truth),
-        Value::Number(_) => Err(Fault::from(Mistake::Types)),
+        _ => Err(Fault::from(Mistake::Types)),
     };
-    let some = |number: Option<i64>| {
-        let number = number.ok_or(Fault::from(Mistake::NoResult))?;
-        Ok::<_, Fault>(Value::Number(number))
-    };
+    let some = |value: Option<Value>| value.ok_or(Fault::from(Mistake::NoResult));
     match node {
         Node::Number(number) => Ok(Value::Number(*number)),
+        Node::Unsigned(number) => Ok(Value::Unsigned(*number)),
+        Node::Fraction(number) => Ok(Value::Fraction(*number)),
         Node::Truth(truth) => Ok(Value::Truth(*truth)),
         Node::Name(name) => {
             let number = variables.get(name);
             let number = number.ok_or_else(|| Mistake::UnknownName(name.clone()))?;
             Ok(Value::Number(number))
         }
-        Node::Minus(of) => some(number(of)?.checked_neg()),
+        Node::Minus(of) => some(match value(of, variables)? {
+            Value::Number(number) => number.checked_neg().map(Value::Number),
+            Value::Fraction(number) => Some(Value::Fraction(-number)),
+            _ => None,
+        }),
         Node::Not(of) => Ok(Value::Truth(!truth(of)?)),
+        Node::Convert(to, of) => some(value(of, variables)?.converted(*to)),
         Node::Binary(operator, left, right) => match operator {
-            Operator::Add => some(number(left)?.checked_add(number(right)?)),
-            Operator::Subtract => some(number(left)?.checked_sub(number(right)?)),
-            Operator::Multiply => some(number(left)?.checked_mul(number(right)?)),
-            Operator::Divide => some(number(left)?.checked_div(number(right)?)),
-            Operator::Remainder => some(number(left)?.checked_rem(number(right)?)),
             Operator::Compare(how) => {
-                let order = match (value(left, variables)?, value(right, variables)?) {
-                    (Value::Number(left), Value::Number(right)) => left.cmp(&right),
-                    (Value::Truth(left), Value::Truth(right)) => left.cmp(&right),
-                    _ => return Err(Mistake::Types.into()),
-                };
-                Ok(Value::Truth(how.holds(order)))
+                let order = value(left, variables)?.order(value(right, variables)?);
+                some(how.holds(order).map(Value::Truth))
             }
             // One side decides, even if the other has no result (CEL's language definition,
             // "Logical operators").
@@ -262,6 +269,7 @@ fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
                 right?;
                 Ok(Value::Truth(!deciding))
             }
+            _ => some(value(left, variables)?.combined(*operator, value(right, variables)?)),
         },
         Node::Choice(condition, yes, no) => match truth(condition)? {
             true => value(yes, variables),
@@ -296,6 +304,18 @@ mod tests {
             ("7 % 4 * 2", 6),
             ("1 / 0 == 1 || true ? 8 : 9", 8),
             ("false ? 1 : true ? 2 : 3", 2),
+            ("int(double(max_pods) * 0.9)", 15),
+            // The result becomes an int.
+            ("double(max_pods) * 0.9", 15),
+            ("2.5e1 + .5", 25),
+            ("0x10u + uint(max_pods) / 2u", 24),
+            ("uint(7.9) % 4u", 3),
+            ("int(-2.9) + 5", 3),
+            ("int( 7 ) - int(2u)", 5),
+            ("double(7) / 2.0 > 3.4 && -1.5 < 0.0 ? 8 : 9", 8),
+            ("0.0 / 0.0 == 0.0 / 0.0 ? 1 : 2", 2),
+            ("0.0 / 0.0 != 0.0 ? 1 : 2", 1),
+            ("0.0 / 0.0 < 0.0 || true ? 1 : 2", 1),
         ] {
             assert_eq!(
                 pods(expression, SMALL),
@@ -319,6 +339,22 @@ mod tests {
             ("max_pods < 30 ? max_pods : true", Mistake::Types, true),
             ("max_pods + (1 < 2)", Mistake::Types, true),
             ("-true", Mistake::Types, true),
+            ("max_pods * 0.9", Mistake::Types, true),
+            ("max_pods < 30.0 ? 1 : 2", Mistake::Types, true),
+            ("max_pods + 1u", Mistake::Types, true),
+            ("max_pods == 17u ? 1 : 2", Mistake::Types, true),
+            ("7.0 % 2.0", Mistake::Types, true),
+            ("-(1u)", Mistake::Types, true),
+            ("int(true)", Mistake::Types, true),
+            // Extensions of cel-go, which nodeadm does not load.
+            ("math.least(max_pods, 30)", always("math"), true),
+            ("min(max_pods, 30)", always("min"), true),
+            ("int(1.0 / 0.0)", Mistake::NoResult, false),
+            ("uint(0 - max_pods)", Mistake::NoResult, false),
+            ("uint(-0.5)", Mistake::NoResult, false),
+            ("1u - 2u", Mistake::NoResult, false),
+            ("1e19", Mistake::NoResult, false),
+            ("0.0 / 0.0 < 0.0 ? 1 : 2", Mistake::NoResult, false),
             ("(max_pods", Mistake::Syntax(String::new()), true),
             ("max_pods +", Mistake::Syntax(String::new()), true),
             ("max_pods 2", Mistake::Syntax("2".to_owned()), true),
@@ -359,11 +395,14 @@ mod tests {
         let deep = format!("{}1", "(".repeat(10_000));
         let long = format!("1{}", " + 1".repeat(10_000));
         for expression in [
-            "int(double(max_pods) * 0.9)",
+            "int(\"30\")",
+            "size([1, 2])",
+            "google.protobuf.Int64Value{value: 3}",
+            "max_pods in [17, 30] ? 1 : 2",
             "max_pods < vcpus * 10 ? max_pods : vcpus * 10",
             "[max_pods, 30].min()",
             "\"a\" == \"b\" ? 1 : 2",
-            "5u",
+            "18446744073709551616u",
             &deep,
             &long,
         ] {

@@ -68,7 +68,7 @@ fn expression_that_nodeadm_does_not_take_is_told_with_what_it_takes() {
 #[test]
 fn expression_with_more_of_cel_is_a_note() {
     let found = explained(
-        "    maxPodsExpression: int(double(max_pods) * 0.9)\n",
+        "    maxPodsExpression: size([max_pods])\n",
         Some("m5.4xlarge"),
     );
     assert_eq!(found.join.max_pods_on_type, None);

@@ -5,32 +5,43 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::{NamingProfile, Profile, Selector};
-use hookline_testkit::attacks::deployed::{Deployed, Group, Keys};
+use hookline_testkit::attacks::deployed::{Attempted, Deployed, Group, Keys};
+use hookline_testkit::attacks::{Attempt, Outcomes, TrafficThings, function_of_cdk};
 use hookline_testkit::permissions::PEOPLE;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::clients::Clients;
 use crate::simulator::Policies;
 
 mod networks;
+mod queues;
 mod stack;
+mod traffic;
+mod trust;
 
 use stack::Stack;
+pub use trust::expected as expected_trust;
 
-/// How the logical id of the function begins that puts hooks on the groups of managed node groups
-/// (`AwsCustomResource` of the CDK).
-const CUSTOM_RESOURCE: &str = "AWS679f";
-
-/// A deployment.
+/// A deployment: of launches and naming, or of the cross-AZ traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Deployment {
     /// What it has in the place of the things of the tables.
     pub things: Deployed,
+    /// The same of a traffic stack.
+    pub traffic: Option<TrafficThings>,
+    /// The policy of each dead-letter queue, by whom the tables say that it is of.
+    pub queues: BTreeMap<&'static str, Value>,
+    /// The trust policy of each role, by its ARN.
+    pub trust: BTreeMap<String, Value>,
     /// The policies of each function, state machine, rule and policy for people, by its name in the
     /// tables.
     /// There can be several: each rule has a role of its own.
     pub policies: BTreeMap<String, Vec<Policies>>,
 }
+
+/// One of the tables, with the things of a deployment.
+pub type Tried = (Attempt, Attempted);
 
 /// The profiles of the deployment's rules.
 #[derive(Debug, Default)]
@@ -47,45 +58,44 @@ impl Deployment {
     pub async fn read(clients: &Clients, stack: &str) -> Result<Self> {
         let stack = Stack::read(clients, stack).await?;
         let machines = stack.of("AWS::StepFunctions::StateMachine");
-        let launch_node = machines.iter().find_map(|(_, arn)| prefix_of(arn));
-        let (prefix, start) = launch_node.with_context(|| {
+        let found = machines.iter().find_map(|(_, arn)| prefix_of(arn));
+        let (prefix, partition, is_traffic) = found.with_context(|| {
             format!(
-                "the stack {} has no state machine launch-node: is it Hookline's?",
+                "the stack {} has no state machine launch-node or cross-az-traffic: is it Hookline's?",
                 stack.name
             )
         })?;
         let mut deployment = Self::default();
         let things = &mut deployment.things;
         things.name = prefix.to_owned();
-        things.partition = start.to_owned();
+        things.partition = partition.to_owned();
         things.region.clone_from(&clients.region);
         things.account.clone_from(&clients.account);
 
         deployment.read_functions(clients, &stack).await?;
-        let profiles = deployment.read_machines(clients, &stack).await?;
-        deployment.read_people(clients, &stack).await?;
+        deployment.read_queues(clients, &stack).await?;
+        match is_traffic {
+            true => deployment.read_traffic(clients, &stack).await?,
+            false => deployment.read_launches(clients, &stack).await?,
+        }
+        deployment.read_trust(clients).await?;
+        Ok(deployment)
+    }
+
+    /// Reads what launches and naming have.
+    async fn read_launches(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
+        let profiles = self.read_machines(clients, stack).await?;
+        self.read_people(clients, stack).await?;
         let groups = match profiles.need_groups() {
             true => networks::groups(clients).await?,
             false => Vec::new(),
         };
-        let things = &mut deployment.things;
+        let things = &mut self.things;
         let mut patterns = stack.groups_by_name();
         patterns.retain(|pattern| !profiles.names(pattern));
         things.group_patterns = patterns.into_iter().collect();
         profiles.put_into(things, &groups);
         things.hooked_cluster = stack.hooked_cluster();
-        let queues = stack.of("AWS::SQS::Queue");
-        let queue = queues
-            .iter()
-            .find(|(id, _)| id.contains("OrchestratorDeadLetters"));
-        things.queue = queue.and_then(|(_, url)| {
-            let (_, name) = url.rsplit_once('/')?;
-            let (region, account) = (&things.region, &things.account);
-            Some(format!(
-                "arn:{}:sqs:{region}:{account}:{name}",
-                things.partition
-            ))
-        });
         let slot = profiles.launch.iter().flat_map(|profile| {
             let slots = profile.slots.iter();
             slots.map(move |slot| (slot, profile.security_groups(slot)))
@@ -99,7 +109,32 @@ impl Deployment {
         if let Some(id) = group {
             things.security_group = Some(networks::security_group(clients, id.as_str()).await?);
         }
-        Ok(deployment)
+        Ok(())
+    }
+
+    /// The calls of the tables that must be allowed, or the attacks that must be denied, with the things of
+    /// the deployment.
+    ///
+    /// # Errors
+    /// If the tables cannot be built.
+    pub async fn attempts(&self, are_attacks: bool) -> Result<Vec<Tried>> {
+        if let Some(things) = &self.traffic {
+            let wanted = things.attempts(are_attacks)?;
+            return Ok(wanted
+                .into_iter()
+                .map(|(attempt, requests)| (attempt, Attempted::On(requests)))
+                .collect());
+        }
+        let outcomes = Outcomes::of_all().await?;
+        let wanted = match are_attacks {
+            true => &outcomes.denied,
+            false => &outcomes.allowed,
+        };
+        let tried = wanted.iter().map(|outcome| {
+            let attempted = self.things.attempt(&outcomes, outcome, are_attacks);
+            (outcome.attempt.clone(), attempted)
+        });
+        Ok(tried.collect())
     }
 
     /// Why the deployment need not have a role for this one of the tables.
@@ -109,7 +144,9 @@ impl Deployment {
             "custom resource" if self.things.hooked_cluster.is_none() => {
                 Some("the stack puts no hook on a managed node group")
             }
-            "name-nodes" | "name-node" | "rule of name-node" if self.things.naming.is_none() => {
+            "name-nodes" | "name-node" | "rule of name-node" | "queue of naming"
+                if self.things.naming.is_none() =>
+            {
                 Some("no node is named on launch")
             }
             _ => None,
@@ -128,10 +165,8 @@ impl Deployment {
     async fn read_functions(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
         let prefix = format!("{}-", self.things.name);
         for (id, name) in stack.of("AWS::Lambda::Function") {
-            let by = match name.strip_prefix(&prefix) {
-                _ if id.starts_with(CUSTOM_RESOURCE) => "custom resource",
-                Some(by) => by,
-                None => continue,
+            let Some(by) = function_of_cdk(id).or(name.strip_prefix(&prefix)) else {
+                continue;
             };
             let call = clients.lambda.get_function_configuration();
             let found = call.function_name(name).send().await;
@@ -199,7 +234,8 @@ impl Deployment {
             let found = found.with_context(|| format!("GetPolicyVersion {arn}"))?;
             let document = found.policy_version().and_then(|it| it.document());
             let document = document.context("a policy without a document")?;
-            self.add(policy, Policies::Documents(vec![url_decoded(document)]));
+            let document = percent_decode_str(document).decode_utf8()?.into_owned();
+            self.add(policy, Policies::Documents(vec![document]));
             let actions = stack.actions(logical);
             self.things.people.insert((*policy).to_owned(), actions);
         }
@@ -207,20 +243,15 @@ impl Deployment {
     }
 }
 
-/// The text of a document, which IAM encodes by RFC 3986 (IAM API Reference, PolicyVersion).
-fn url_decoded(document: &str) -> String {
-    // In that encoding, a plus is a plus.
-    let pair = format!("document={}", document.replace('+', "%2B"));
-    let mut pairs = form_urlencoded::parse(pair.as_bytes());
-    let text = pairs.next().map(|(_, text)| text.into_owned());
-    text.unwrap_or_default()
-}
-
-/// The prefix of a deployment's names and the partition, if the ARN is that of its `launch-node`.
-fn prefix_of(arn: &str) -> Option<(&str, &str)> {
+/// The prefix of a deployment's names, the partition, and whether it is of the traffic, if the ARN is that of
+/// its `launch-node` or `cross-az-traffic`.
+fn prefix_of(arn: &str) -> Option<(&str, &str, bool)> {
     let (_, name) = arn.rsplit_once(':')?;
-    let prefix = name.strip_suffix("-launch-node")?;
-    Some((prefix, arn.split(':').nth(1)?))
+    let partition = arn.split(':').nth(1)?;
+    match name.strip_suffix("-launch-node") {
+        Some(prefix) => Some((prefix, partition, false)),
+        None => Some((name.strip_suffix("-cross-az-traffic")?, partition, true)),
+    }
 }
 
 /// The profile in the input template of a rule's target. The template is no JSON, as it has variables; the

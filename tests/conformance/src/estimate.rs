@@ -13,7 +13,7 @@ use crate::stage::{INSTANCE_TYPE, LARGE_TYPE, NAME, TAG};
 pub fn lines(plan: &Plan, run: &str, region: &str, account: &str) -> Vec<String> {
     if let Some(stack) = plan.stack.as_ref().filter(|_| plan.only_deployment) {
         return vec![format!(
-            "This run only reads, in account {account}, Region {region}: the stack {stack}, its functions, state machines, rules and policies, a subnet and a security group of its profiles, the groups. It makes some hundreds of calls of IAM's simulator, which cost nothing."
+            "This run only reads, in account {account}, Region {region}: the stack {stack}, its functions, state machines, rules, queues, roles and policies, a subnet and a security group of its profiles, the groups. It makes some hundreds of calls of IAM's simulator, which cost nothing."
         )];
     }
     let mut lines = vec![

@@ -51,7 +51,18 @@ pub enum Policies {
     Documents(Vec<String>),
     /// Those of the role with this ARN, as it is now (SimulatePrincipalPolicy).
     OfRole(String),
+    /// That of a resource, for a user of its account who may do everything (SimulateCustomPolicy): IAM takes
+    /// only a user as the caller, and no role or service.
+    OfResource {
+        /// The document.
+        document: String,
+        /// The account.
+        account: String,
+    },
 }
+
+/// What such a user has.
+const EVERYTHING: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
 
 impl Policies {
     /// Whether they allow every one of these requests.
@@ -79,13 +90,22 @@ impl Policies {
         request: &AuthorizationRequest,
     ) -> Result<Vec<EvaluationResult>> {
         let context = entries(request);
+        let custom = iam
+            .simulate_custom_policy()
+            .action_names(&request.action)
+            .resource_arns(&request.resource)
+            .set_context_entries(context.clone());
+        let custom = match self {
+            Self::Documents(documents) => custom.set_policy_input_list(Some(documents.clone())),
+            Self::OfResource { document, account } => custom
+                .policy_input_list(EVERYTHING)
+                .resource_policy(document)
+                .caller_arn(caller(&request.resource, account)),
+            Self::OfRole(_) => custom,
+        };
         let results = match self {
-            Self::Documents(documents) => {
-                iam.simulate_custom_policy()
-                    .set_policy_input_list(Some(documents.clone()))
-                    .action_names(&request.action)
-                    .resource_arns(&request.resource)
-                    .set_context_entries(context)
+            Self::Documents(_) | Self::OfResource { .. } => {
+                custom
                     .send()
                     .await
                     .with_context(|| format!("SimulateCustomPolicy {}", request.action))?
@@ -107,12 +127,22 @@ impl Policies {
     }
 }
 
+/// A user who calls for a resource of an account. The simulator decides without making the call.
+fn caller(resource: &str, account: &str) -> String {
+    let partition = resource.split(':').nth(1).unwrap_or("aws");
+    format!("arn:{partition}:iam::{account}:user/hookline-conformance")
+}
+
 /// The condition keys of a request; `None` if it has none.
 fn entries(request: &AuthorizationRequest) -> Option<Vec<ContextEntry>> {
-    let entries = request.context.iter().map(|(key, values)| {
+    // Who calls is told by the parameter.
+    let keys = request.context.iter();
+    let keys = keys.filter(|(key, _)| *key != "aws:principalarn");
+    let entries = keys.map(|(key, values)| {
         // The tag keys of a request are the only list, even if there is one of them.
         let kind = match key {
             "aws:tagkeys" => ContextKeyTypeEnum::StringList,
+            "aws:securetransport" => ContextKeyTypeEnum::Boolean,
             _ => ContextKeyTypeEnum::String,
         };
         ContextEntry::builder()

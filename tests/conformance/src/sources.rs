@@ -58,6 +58,10 @@ sources! {
     IAM_EVALUATION: "IAM User Guide, Policy evaluation logic", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html";
     /// IAM's verdict on a role.
     SIMULATE_PRINCIPAL: "IAM API Reference, SimulatePrincipalPolicy", "https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html";
+    /// IAM's verdict on documents.
+    SIMULATE_CUSTOM: "IAM API Reference, SimulateCustomPolicy", "https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulateCustomPolicy.html";
+    /// A role with its trust policy.
+    GET_ROLE: "IAM API Reference, GetRole", "https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html";
     /// DescribeExecution.
     DESCRIBE_EXECUTION: "Step Functions API Reference, DescribeExecution", "https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html";
     /// The events of Auto Scaling.

@@ -12,7 +12,7 @@ use hookline_local::lambda::FunctionConfig;
 use serde_json::{Value, json};
 
 use crate::json_api::json_call;
-use crate::roles::{self, RoleLimit, STACK};
+use crate::roles::{self, RoleLimit, STACK, Traffic};
 use crate::scene::{Scene, Size};
 
 /// The resources of a stack: type and physical id by logical id.
@@ -54,6 +54,38 @@ pub async fn put_limited_by(local: &LocalAws, limit: RoleLimit) -> Result<()> {
         let (_, arn) = resources.get(&logical).context("no policy")?;
         local.iam().put_policy(arn, document);
     }
+    put_programs(local, &of_stack, &resources).await?;
+    put_rules(local, &scene, &of_stack, &resources).await?;
+    roles::give(local, of_stack)?;
+
+    // The fixture has only what says who may do what.
+    if let Some(all) = template.get_mut("Resources").and_then(Value::as_object_mut) {
+        all.insert("HookGroup".to_owned(), custom_resource("core"));
+    }
+    put_stack(local, STACK, template, resources);
+    Ok(())
+}
+
+/// Puts the traffic stack of the fixture. Returns its name.
+///
+/// # Errors
+/// If the fake AWS refuses a part of it.
+pub async fn put_traffic(local: &LocalAws, traffic: Traffic) -> Result<String> {
+    let (template, stack) = roles::traffic_template(traffic)?;
+    let resources = TemplateRoles::resources(&template, &stack);
+    let of_stack = TemplateRoles::read(&template, &stack)?;
+    put_programs(local, &of_stack, &resources).await?;
+    roles::give(local, of_stack)?;
+    put_stack(local, &stack.name, template, resources);
+    Ok(stack.name)
+}
+
+/// The functions, the state machines and the queues, with their roles and policies.
+async fn put_programs(
+    local: &LocalAws,
+    of_stack: &TemplateRoles,
+    resources: &Resources,
+) -> Result<()> {
     for (name, role) in &of_stack.functions {
         let mut function = FunctionConfig::new(name, "/bin/false");
         function.role = Some(role.clone());
@@ -68,15 +100,18 @@ pub async fn put_limited_by(local: &LocalAws, limit: RoleLimit) -> Result<()> {
             .stepfunctions()
             .set_definition(local, arn, definition, role);
     }
-    put_rules(local, &scene, &of_stack, &resources).await?;
-    roles::give(local, of_stack)?;
-
-    // The fixture has only what says who may do what.
-    if let Some(all) = template.get_mut("Resources").and_then(Value::as_object_mut) {
-        all.insert("HookGroup".to_owned(), custom_resource("core"));
+    for (arn, documents) in &of_stack.queues {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        let policy = documents.first().context("no policy")?.to_string();
+        let create = json!({"QueueName": name, "Attributes": {"Policy": policy}});
+        json_call(local, "AmazonSQS.CreateQueue", &create).await?;
     }
+    Ok(())
+}
+
+fn put_stack(local: &LocalAws, name: &str, template: Value, resources: Resources) {
     local.cloudformation().put(
-        STACK,
+        name,
         Stack {
             status: "CREATE_COMPLETE".to_owned(),
             template: Some(template),
@@ -84,7 +119,6 @@ pub async fn put_limited_by(local: &LocalAws, limit: RoleLimit) -> Result<()> {
             ..Stack::default()
         },
     );
-    Ok(())
 }
 
 /// The custom resource that looks up the group of a managed node group, as the CDK synthesises it

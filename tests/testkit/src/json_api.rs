@@ -1,4 +1,4 @@
-//! Calls of those AWS services that speak JSON: EventBridge and Step Functions.
+//! Calls of those AWS services that speak JSON: EventBridge, SQS and Step Functions.
 
 use std::time::Duration;
 
@@ -45,10 +45,10 @@ async fn answer_of(
     target: &str,
     body: &Value,
 ) -> Result<(http::StatusCode, Bytes)> {
-    let service = if target.starts_with("AWSStepFunctions") {
-        "states"
-    } else {
-        "events"
+    let service = match target.split_once('.') {
+        Some(("AWSStepFunctions", _)) => "states",
+        Some(("AmazonSQS", _)) => "sqs",
+        _ => "events",
     };
     let request = http::Request::post("/")
         // The fake AWS checks no signature. The signature's scope names the service.

@@ -146,18 +146,26 @@ pub(crate) fn as_deployed(scene: &Scene, limit: RoleLimit) -> Result<TemplateRol
     Ok(roles)
 }
 
+/// The template of the traffic stack of the fixture, and where it is deployed.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn traffic_template(traffic: Traffic) -> Result<(Value, Stack)> {
+    let template = match traffic {
+        Traffic::Own => TRAFFIC,
+        Traffic::OfOthers => TRAFFIC_OF_OTHERS,
+    };
+    let template = serde_json::from_str(template).context("tests/fixtures/roles")?;
+    Ok((template, stack(&format!("{STACK}-traffic"), "aws")))
+}
+
 /// The roles of the traffic stack of the fixture. Functions, state machines and schedules are known by
 /// their names without the prefix.
 ///
 /// # Errors
 /// If the template cannot be read.
 pub fn of_traffic(traffic: Traffic) -> Result<TemplateRoles> {
-    let template = match traffic {
-        Traffic::Own => TRAFFIC,
-        Traffic::OfOthers => TRAFFIC_OF_OTHERS,
-    };
-    let template: Value = serde_json::from_str(template).context("tests/fixtures/roles")?;
-    let stack = stack(&format!("{STACK}-traffic"), "aws");
+    let (template, stack) = traffic_template(traffic)?;
     let mut roles = TemplateRoles::read(&template, &stack).context("tests/fixtures/roles")?;
     for names in [
         &mut roles.functions,
@@ -341,6 +349,9 @@ pub fn give(local: &LocalAws, roles: TemplateRoles) -> Result<()> {
     }
     for permission in roles.invoke_permissions {
         local.iam().add_permission(permission);
+    }
+    for (arn, document) in roles.trust {
+        local.iam().put_trust(arn, document);
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::commands::profile::read as read_json;
 use crate::commands::violations::{Violation, member, validator, violations};
 use crate::error::{Error, Result};
 use crate::judge::hooks::RECOMMENDED;
+use crate::observed::account::WantedNodes;
 use crate::settings::Source;
 
 /// What the CDK app holds a configuration against. Profiles have rules of their own.
@@ -44,8 +45,8 @@ pub(super) struct OfConfiguration {
     pub(super) network_owners: BTreeSet<String>,
     /// The reserved concurrency of functions, by their names without the stack's.
     pub(super) reserved_concurrency: BTreeMap<String, u64>,
-    /// What the only node group of a profile does with each network's interface.
-    pub(super) on_nodes: BTreeMap<String, BTreeMap<String, OnNode>>,
+    /// What each node group does with each network's interface.
+    pub(super) on_nodes: Vec<WantedNodes>,
     /// The timeouts of the hooks that it puts, and the hooks of others.
     pub(super) expected_hooks: ExpectedHooks,
 }
@@ -86,11 +87,19 @@ struct Hook {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NodeGroup {
+    name: String,
+    #[serde(default)]
+    cluster: Cluster,
     profile: String,
     zones: Option<Vec<String>>,
     #[serde(default)]
     networks: BTreeMap<String, OnNode>,
     heartbeat_timeout_seconds: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+struct Cluster {
+    name: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -185,13 +194,13 @@ fn problem(at: &str, violation: Violation) -> Problem {
 
 impl Configuration {
     fn of(file: File) -> Self {
-        let mut on_nodes = BTreeMap::new();
-        for group in &file.node_groups {
-            let same = |other: &&NodeGroup| other.profile == group.profile;
-            if file.node_groups.iter().filter(same).count() == 1 {
-                on_nodes.insert(group.profile.clone(), group.networks.clone());
-            }
-        }
+        let on_nodes = file.node_groups.iter().map(|group| WantedNodes {
+            name: group.name.clone(),
+            cluster: group.cluster.name.clone(),
+            profile: group.profile.clone(),
+            networks: group.networks.clone(),
+        });
+        let on_nodes = on_nodes.collect();
         let zones = file.node_groups.iter();
         let zones = zones.map(|group| (group.profile.clone(), group.zones.clone()));
         let network = file.network.map(|network| OfNetwork {
@@ -346,7 +355,7 @@ mod tests {
                 {"profile": "upf", "autoScalingGroup": "upf-2"},
                 {"profile": "amf", "autoScalingGroup": "amf", "observeOnly": true},
             ],
-            "nodeGroups": [{"profile": "smf", "heartbeatTimeoutSeconds": 3_600}],
+            "nodeGroups": [{"name": "smf", "profile": "smf", "heartbeatTimeoutSeconds": 3_600}],
             "retiredProfiles": [{"hook": {"name": "before"}}],
             "reconcile": {"otherHooks": ["drain"]},
         });

@@ -1,14 +1,12 @@
 //! The gate in the user data of launch templates: what of it does not fit a profile, or the file
 //! that replaces it.
 
-use std::collections::BTreeMap;
-
 use hookline_domain::profile::Profile;
 use hookline_user_data::{Gate, OnNode, Severity};
 
 use super::user_data::user_data_of;
 use crate::judge::{Finding, Kind};
-use crate::observed::account::Account;
+use crate::observed::account::{Account, WantedNodes};
 use crate::observed::group::Group;
 use crate::observed::user_data::{Said, UserData};
 
@@ -97,8 +95,13 @@ fn safe_order(code: &str) -> Option<&'static str> {
     })
 }
 
-/// What a deployment of the file changes of a network's interface on new nodes.
-fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<String> {
+/// What a deployment of the file changes of a network's interface on new nodes of a node group.
+fn changes(gate: &Gate, of_file: &WantedNodes, place: &str) -> Vec<String> {
+    let WantedNodes {
+        name: node_group,
+        networks: wanted,
+        ..
+    } = of_file;
     let mut found = Vec::new();
     for network in &gate.networks {
         let name = &network.network;
@@ -117,7 +120,7 @@ fn changes(gate: &Gate, wanted: &BTreeMap<String, OnNode>, place: &str) -> Vec<S
                 _ => "One deployment is enough",
             };
             found.push(format!(
-                "{place} has {has} for {field} of {name}, and the file {wants}: nodes that run keep theirs. {order} (docs/node-groups.md, \"Change a \
+                "{place} has {has} for {field} of {name}, and the node group {node_group} of the file {wants}: nodes that run keep theirs. {order} (docs/node-groups.md, \"Change a \
                  group\")."
             ));
         }
@@ -143,9 +146,11 @@ pub(super) fn notes(account: &Account) -> Vec<String> {
                 else {
                     continue;
                 };
-                if let Some(wanted) = account.to_be_on_nodes.get(&profile.name) {
+                let mut of_file = account.to_be_on_nodes.iter();
+                let of_file = of_file.find(|it| it.profile == profile.name && it.has(group));
+                if let Some(of_file) = of_file {
                     let place = format!("The launch template {reference} of {}", group.name);
-                    notes.extend(changes(gate, wanted, &place));
+                    notes.extend(changes(gate, of_file, &place));
                 }
                 let misfits = gate.misfits(profile, &group.subnets).into_iter();
                 let told = misfits.filter(|it| is_replaced || it.severity != Severity::Problem);

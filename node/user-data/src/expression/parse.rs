@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::{Fault, Mistake};
+use super::value::Type;
+use super::{Fault, Mistake, Variables};
 
 /// The longest expression that is followed, in bytes.
 const MAX_LENGTH: usize = 2_000;
@@ -11,14 +12,31 @@ const MAX_DEPTH: usize = 60;
 /// The most characters of an expression that a mistake shows.
 const SHOWN: usize = 20;
 
+/// CEL's standard functions that are not followed (cel-go, `common/stdlib/standard.go`), and its macro.
+const NOT_FOLLOWED: [&str; 10] = [
+    "bool",
+    "bytes",
+    "duration",
+    "dyn",
+    "has",
+    "matches",
+    "size",
+    "string",
+    "timestamp",
+    "type",
+];
+
 /// An expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     Number(i64),
+    Unsigned(u64),
+    Fraction(f64),
     Truth(bool),
     Name(String),
     Minus(Box<Node>),
     Not(Box<Node>),
+    Convert(Type, Box<Node>),
     Binary(Operator, Box<Node>, Box<Node>),
     /// Condition, then, else.
     Choice(Box<Node>, Box<Node>, Box<Node>),
@@ -46,17 +64,36 @@ pub(super) enum Comparison {
     NotEqual,
 }
 
-impl Comparison {
-    /// Whether it holds for two values in this order.
-    pub(super) fn holds(self, order: Ordering) -> bool {
+impl Operator {
+    /// What an arithmetic operator makes of two whole numbers of 64 bits, before it is cut to them.
+    pub(super) fn of_whole(self, one: i128, other: i128) -> Option<i128> {
         match self {
+            Self::Add => one.checked_add(other),
+            Self::Subtract => one.checked_sub(other),
+            Self::Multiply => one.checked_mul(other),
+            Self::Divide => one.checked_div(other),
+            Self::Remainder => one.checked_rem(other),
+            Self::Or | Self::And | Self::Compare(_) => None,
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether it holds for two values in this order. Two that have none are not equal, and what asks for
+    /// their order has no result (cel-go, `common/types/double.go`).
+    pub(super) fn holds(self, order: Option<Ordering>) -> Option<bool> {
+        let Some(order) = order else {
+            let is_equality = matches!(self, Self::Equal | Self::NotEqual);
+            return is_equality.then_some(self == Self::NotEqual);
+        };
+        Some(match self {
             Self::Less => order.is_lt(),
             Self::LessOrEqual => order.is_le(),
             Self::Greater => order.is_gt(),
             Self::GreaterOrEqual => order.is_ge(),
             Self::Equal => order.is_eq(),
             Self::NotEqual => order.is_ne(),
-        }
+        })
     }
 }
 
@@ -197,38 +234,101 @@ impl Rest<'_> {
             };
         }
         self.skip();
+        if self
+            .text
+            .starts_with(|one: char| one.is_ascii_digit() || one == '.')
+        {
+            return self.number();
+        }
         let is_word = |one: char| one.is_ascii_alphanumeric() || one == '_';
         let end = self.text.find(|one| !is_word(one));
         let (word, rest) = self.text.split_at(end.unwrap_or(self.text.len()));
-        // A call, a member, a fraction, or a text after its kind.
-        let goes_on =
-            rest.trim_start().starts_with(['(', '.', '[', '{']) || rest.starts_with(['"', '\'']);
         if word.is_empty() {
             return Err(self.fault());
         }
-        if goes_on {
-            return Err(Fault::NotFollowed);
+        let next = rest.trim_start().chars().next();
+        let is_known = Variables::get(super::NONE, word).is_some() || super::is_of_newer(word);
+        match (word, next) {
+            (_, Some('(')) => {
+                self.text = rest;
+                self.call(word)
+            }
+            // A text after its kind.
+            _ if rest.starts_with(['"', '\'']) => Err(Fault::NotFollowed),
+            // The types of messages are known by this name.
+            (_, Some('.' | '[' | '{')) if is_known || word == "google" => Err(Fault::NotFollowed),
+            (_, Some('.')) => Err(Mistake::UnknownName(word.to_owned()).into()),
+            (_, Some('[' | '{')) | ("null", _) => Err(Fault::NotFollowed),
+            _ => {
+                self.text = rest;
+                Ok(match word {
+                    "true" => Node::Truth(true),
+                    "false" => Node::Truth(false),
+                    name => Node::Name(name.to_owned()),
+                })
+            }
         }
-        let node = match word.strip_prefix("0x") {
-            _ if !word.starts_with(|one: char| one.is_ascii_digit()) => match word {
-                "true" => Node::Truth(true),
-                "false" => Node::Truth(false),
-                "null" => return Err(Fault::NotFollowed),
-                name => Node::Name(name.to_owned()),
-            },
-            Some(digits) => Node::Number(number(digits, 16)?),
-            None => Node::Number(number(word, 10)?),
+    }
+
+    /// A function with what is in its parentheses.
+    fn call(&mut self, name: &str) -> Result<Node, Fault> {
+        let to = match name {
+            "int" => Type::Number,
+            "uint" => Type::Unsigned,
+            "double" => Type::Fraction,
+            _ if NOT_FOLLOWED.contains(&name) => return Err(Fault::NotFollowed),
+            _ => return Err(Mistake::UnknownName(name.to_owned()).into()),
         };
-        self.text = rest;
-        Ok(node)
+        Ok(Node::Convert(to, Box::new(self.primary()?)))
+    }
+
+    /// A number: whole, unsigned with a `u` behind it, or with a fraction or an exponent.
+    fn number(&mut self) -> Result<Node, Fault> {
+        let hexadecimal = self.text.strip_prefix("0x");
+        let (text, base) = hexadecimal.map_or((self.text, 10), |digits| (digits, 16));
+        let mut end = length(text, base);
+        let mut is_fraction = false;
+        let after = |end: usize| text.get(end..).unwrap_or_default();
+        if base == 10 {
+            if let Some(digits) = after(end).strip_prefix('.') {
+                let count = length(digits, 10);
+                // A member of a number.
+                if count == 0 {
+                    return Err(Fault::NotFollowed);
+                }
+                (end, is_fraction) = (end + 1 + count, true);
+            }
+            if let Some(rest) = after(end).strip_prefix(['e', 'E']) {
+                let digits = rest.strip_prefix(['+', '-']).unwrap_or(rest);
+                let count = length(digits, 10);
+                if count > 0 {
+                    (end, is_fraction) = (text.len() - digits.len() + count, true);
+                }
+            }
+        }
+        let (digits, rest) = text.split_at(end);
+        let unsigned = rest.strip_prefix(['u', 'U']).filter(|_| !is_fraction);
+        let rest = unsigned.unwrap_or(rest);
+        // One that is too large is not followed.
+        let node = match (is_fraction, unsigned) {
+            (true, _) => digits.parse().ok().map(Node::Fraction),
+            (_, Some(_)) => u64::from_str_radix(digits, base).ok().map(Node::Unsigned),
+            _ => i64::from_str_radix(digits, base).ok().map(Node::Number),
+        };
+        let goes_on =
+            rest.starts_with(|one: char| one.is_ascii_alphanumeric() || "._[".contains(one));
+        match node {
+            Some(node) if !goes_on => {
+                self.text = rest;
+                Ok(node)
+            }
+            _ => Err(Fault::NotFollowed),
+        }
     }
 }
 
-/// A whole number. An unsigned one or a fraction is not followed.
-fn number(digits: &str, base: u32) -> Result<i64, Fault> {
-    let valid = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(base));
-    match i64::from_str_radix(digits, base) {
-        Ok(number) if valid => Ok(number),
-        _ => Err(Fault::NotFollowed),
-    }
+/// How many digits a text begins with.
+fn length(text: &str, base: u32) -> usize {
+    text.find(|one: char| !one.is_digit(base))
+        .unwrap_or(text.len())
 }

@@ -66,18 +66,48 @@ impl Stack {
         statements.and_then(Value::as_array).into_iter().flatten()
     }
 
+    /// The properties of the resources of a type in the template, by their logical ids.
+    pub(super) fn properties(&self, wanted: &str) -> Vec<(&str, &Value)> {
+        let resources = self.template.get("Resources").and_then(Value::as_object);
+        let all = resources
+            .into_iter()
+            .flatten()
+            .filter(|(_, resource)| resource.get("Type").and_then(Value::as_str) == Some(wanted));
+        all.filter_map(|(id, resource)| Some((id.as_str(), resource.get("Properties")?)))
+            .collect()
+    }
+
+    /// The physical id of a resource.
+    pub(super) fn physical(&self, logical: &str) -> Option<&str> {
+        let mut all = self.resources.iter();
+        all.find_map(|[_, id, physical]| (id == logical).then_some(physical.as_str()))
+    }
+
+    /// The statements of the template that allow an action.
+    fn allowing(&self, action: &str) -> impl Iterator<Item = &Value> {
+        let resources = self.template.get("Resources").and_then(Value::as_object);
+        let policies = resources.into_iter().flat_map(|all| all.values());
+        policies
+            .flat_map(Self::statements)
+            .filter(move |statement| {
+                let mut actions = each(statement, "Action").into_iter();
+                statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+                    && actions.any(|one| one.as_str() == Some(action))
+            })
+    }
+
+    /// The resources on which a policy of the template allows an action, if it names them without references.
+    pub(super) fn resources_of(&self, action: &str) -> BTreeSet<String> {
+        let resources = self.allowing(action).flat_map(|it| each(it, "Resource"));
+        let named = resources.filter_map(Value::as_str);
+        named.map(str::to_owned).collect()
+    }
+
     /// The names, and the patterns of names, of groups whose hooks may be completed whatever tags they have.
     /// The template has them as they are deployed: one that a role got by hand is not among them.
     pub(super) fn groups_by_name(&self) -> BTreeSet<String> {
-        let resources = self.template.get("Resources").and_then(Value::as_object);
-        let policies = resources.into_iter().flat_map(|all| all.values());
-        let statements = policies.flat_map(Self::statements).filter(|statement| {
-            let mut actions = each(statement, "Action").into_iter();
-            statement.get("Condition").is_none()
-                && statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-                && actions
-                    .any(|action| action.as_str() == Some("autoscaling:CompleteLifecycleAction"))
-        });
+        let statements = self.allowing("autoscaling:CompleteLifecycleAction");
+        let statements = statements.filter(|it| it.get("Condition").is_none());
         let arns = statements.flat_map(|statement| each(statement, "Resource"));
         let names = arns.filter_map(|arn| end(arn)?.split_once(":autoScalingGroupName/"));
         names.map(|(_, name)| name.to_owned()).collect()
@@ -100,12 +130,9 @@ impl Stack {
     /// A cluster on the group of whose managed node group the stack puts a hook, by the custom resource that
     /// looks the group up (`cdk/lib/launch/launch-lifecycle-hook.ts`).
     pub(super) fn hooked_cluster(&self) -> Option<String> {
-        let resources = self.template.get("Resources")?.as_object()?;
-        let mut groups = resources.values().filter(|resource| {
-            resource.get("Type").and_then(Value::as_str) == Some("Custom::HooklineNodegroup")
-        });
-        groups.find_map(|resource| {
-            let call = joined(resource.get("Properties")?.get("Create")?);
+        let groups = self.properties("Custom::HooklineNodegroup");
+        groups.into_iter().find_map(|(_, properties)| {
+            let call = joined(properties.get("Create")?);
             let call: Value = serde_json::from_str(&call).ok()?;
             let cluster = call.get("parameters")?.get("clusterName")?;
             cluster.as_str().map(str::to_owned)
@@ -130,7 +157,7 @@ fn end(arn: &Value) -> Option<&str> {
 }
 
 /// A text of a template: itself, or the texts that `Fn::Join` joins by nothing. References are left out.
-fn joined(text: &Value) -> String {
+pub(super) fn joined(text: &Value) -> String {
     let parts = text
         .get("Fn::Join")
         .and_then(|join| join.get(1)?.as_array());

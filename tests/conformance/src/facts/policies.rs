@@ -7,8 +7,9 @@
 
 use anyhow::Result;
 use hookline_local::iam::{AuthorizationRequest, Context};
-use hookline_testkit::attacks::{Outcome, Outcomes};
+use hookline_testkit::attacks::{Attempt, Outcome, Outcomes, is_of_the_account};
 use hookline_testkit::roles::Traffic;
+use serde_json::Value;
 
 use super::fact;
 use crate::fact::{Expected, Fact, Observed};
@@ -94,17 +95,21 @@ async fn decide<'a>(
     let mut asked = Vec::new();
     let attempts = attempts.flat_map(|(of, list)| list.iter().map(move |outcome| (of, outcome)));
     for (outcomes, outcome) in attempts {
-        // The simulator does not take a queue's policy for a service.
-        let Some(policies) = outcomes.policies(outcome)? else {
-            continue;
+        let document = |document: &Value| in_account(stage, &document.to_string());
+        let policies = match (outcomes.policies(outcome)?, outcomes.queue_policy(outcome)?) {
+            (Some(policies), _) => Policies::Documents(policies.iter().map(document).collect()),
+            (None, Some(policy)) if outcome.requests.iter().all(is_of_the_account) => {
+                Policies::OfResource {
+                    document: document(policy),
+                    account: stage.clients.account.clone(),
+                }
+            }
+            // The simulator takes no service as the caller.
+            _ => continue,
         };
-        let policies = policies
-            .iter()
-            .map(|document| in_account(stage, &document.to_string()));
-        let policies = Policies::Documents(policies.collect());
         let requests = outcome.requests.iter();
         asked.push(Asked {
-            line: line(outcome),
+            line: line(&outcome.attempt),
             by: vec![policies],
             requests: requests.map(|one| request_in(stage, one)).collect(),
         });
@@ -117,8 +122,8 @@ async fn decide<'a>(
 }
 
 /// An attempt in one line.
-pub(super) fn line(outcome: &Outcome) -> String {
-    let line = outcome.attempt.line();
+pub(super) fn line(attempt: &Attempt) -> String {
+    let line = attempt.line();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

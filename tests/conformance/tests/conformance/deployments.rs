@@ -3,7 +3,8 @@
 use hookline_local::iam::{Policy, Role};
 use hookline_testkit::fixture_stack;
 use hookline_testkit::json_api::json_call;
-use hookline_testkit::roles::{RoleLimit, STACK};
+use hookline_testkit::roles::{RoleLimit, STACK, Traffic};
+use serde_json::json;
 
 use crate::{Account, stderr, stdout};
 
@@ -55,7 +56,7 @@ async fn look_at_a_deployment_asks_for_each_role_and_changes_nothing() {
     let (first, _) = said.split_once('\n').unwrap();
     assert!(first.contains("only reads"), "{first}");
     assert!(
-        said.ends_with("2 facts, 0 differences, 0 skipped\n"),
+        said.ends_with("4 facts, 0 differences, 0 skipped\n"),
         "{said}"
     );
     // A simulation is no change.
@@ -72,6 +73,135 @@ async fn look_at_a_deployment_asks_for_each_role_and_changes_nothing() {
         assert!(asked, "{}", role.arn);
     }
     assert!(!said.contains("not asked"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn look_at_a_traffic_stack_asks_for_each_role() {
+    for traffic in Traffic::ALL {
+        let account = Account::new().await;
+        let stack = fixture_stack::put_traffic(&account.local, traffic).await;
+        let output = account.run(&["--stack", &stack.unwrap()]).await;
+        let said = stdout(&output);
+        assert!(output.status.success(), "{said}{}", stderr(&output));
+        assert!(
+            said.ends_with("4 facts, 0 differences, 0 skipped\n"),
+            "{said}"
+        );
+        assert!(!said.contains("not asked"), "{said}");
+        let simulated = account
+            .local
+            .calls_where(|call| call.action == "SimulatePrincipalPolicy");
+        for role in account.local.iam().roles() {
+            let of_role = |source: Option<&String>| source == Some(&role.arn);
+            let mut calls = simulated.iter();
+            let asked = calls.any(|call| of_role(call.params.get("PolicySourceArn")));
+            assert!(asked, "{}", role.arn);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_of_a_traffic_stack_that_was_widened_by_hand_is_a_difference() {
+    let account = Account::new().await;
+    let stack = fixture_stack::put_traffic(&account.local, Traffic::OfOthers).await;
+    change(&account, "TrafficStateMachineRole", |document| {
+        document.replace("/cross-az-traffic/*\"", "/*\"")
+    });
+    let output = account.run(&["--stack", &stack.unwrap()]).await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+    let difference = "cross-az-traffic deletes a listing";
+    assert!(said.contains(difference), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queue_whose_policy_was_changed_by_hand_is_a_difference() {
+    for (what, change, wrong) in [
+        (
+            "rule/*\"",
+            "*\"",
+            "queue of launches takes a message for what is no rule",
+        ),
+        (
+            "\"aws:SecureTransport\":\"false\"",
+            "\"aws:SecureTransport\":\"true\"",
+            "takes a message of a role of its account without TLS: no call without TLS, as IAM decides",
+        ),
+        (
+            "events.amazonaws.com",
+            "s3.amazonaws.com",
+            "queue of launches takes a failed event of a rule",
+        ),
+        // A principal that no stack writes.
+        (
+            "{\"Service\":\"events.amazonaws.com\"}",
+            "{\"AWS\":\"arn:aws:iam::210987654321:root\"}",
+            "queue of launches takes a failed event of a rule",
+        ),
+    ] {
+        let account = account().await;
+        let queues = account.local.sqs().queues();
+        let name = queues.iter().find(|name| name.contains("Orchestrator"));
+        let of_queue = json!({"QueueUrl": name.unwrap(), "AttributeNames": ["Policy"]});
+        let found = json_call(&account.local, "AmazonSQS.GetQueueAttributes", &of_queue).await;
+        let policy = found.unwrap()["Attributes"]["Policy"].take();
+        let changed = policy.as_str().unwrap().replace(what, change);
+        assert_ne!(Some(changed.as_str()), policy.as_str());
+        let set = json!({"QueueUrl": name.unwrap(), "Attributes": {"Policy": changed}});
+        let set = json_call(&account.local, "AmazonSQS.SetQueueAttributes", &set).await;
+        set.unwrap();
+        let output = account
+            .run(&["--stack", STACK, "--only", "queue_policies"])
+            .await;
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(wrong), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_that_somebody_else_may_assume_is_a_difference() {
+    let account = account().await;
+    let arn = role(&account, "AttachInterfacesRole").arn;
+    let trust = account.local.iam().trust(&arn).unwrap();
+    let mut other = trust.clone();
+    other["Statement"].as_array_mut().unwrap().push(json!({
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::210987654321:root"},
+    }));
+    account.local.iam().put_trust(&arn, other);
+    let output = account
+        .run(&["--stack", STACK, "--only", "assumed_by"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+    assert!(
+        said.contains("the role of attach-interfaces is assumed by"),
+        "{said}"
+    );
+    assert!(!said.contains("the role of tag-node"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_of_a_schedule_without_its_condition_is_a_difference() {
+    let account = Account::new().await;
+    let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
+    let arn = role(&account, "SchedulerRoleForTarget").arn;
+    let mut trust = account.local.iam().trust(&arn).unwrap();
+    let statement = trust["Statement"][0].as_object_mut().unwrap();
+    statement.remove("Condition").unwrap();
+    account.local.iam().put_trust(&arn, trust);
+    let output = account
+        .run(&["--stack", &stack.unwrap(), "--only", "assumed_by"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+    assert!(
+        said.contains("the role of schedule of cross-az-traffic is assumed by"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,12 +331,17 @@ async fn role_of_each_rule_is_asked() {
     let account = account().await;
     let mut wide = role(&account, "OrchestratorLaunch");
     wide.arn = "arn:aws:iam::123456789012:role/by-hand".to_owned();
-    let document = serde_json::json!({
+    let document = json!({
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "states:*", "Resource": "*"}],
     });
     wide.policies = vec![Policy::parse(&document).unwrap()];
     account.local.iam().put_role(wide.clone());
+    let trust = account
+        .local
+        .iam()
+        .trust(&role(&account, "OrchestratorStartLaunchRole").arn);
+    account.local.iam().put_trust(&wide.arn, trust.unwrap());
     // The first of the rules that start launch-node.
     let resources = account
         .local
@@ -219,11 +354,11 @@ async fn role_of_each_rule_is_asked() {
     });
     let (_, (_, rule)) = rules.next().unwrap();
     assert!(rules.next().is_some());
-    let list = serde_json::json!({ "Rule": rule });
+    let list = json!({ "Rule": rule });
     let listed = json_call(&account.local, "AWSEvents.ListTargetsByRule", &list);
     let mut targets = listed.await.unwrap()["Targets"].take();
     targets[0]["RoleArn"] = wide.arn.into();
-    let put = serde_json::json!({"Rule": rule, "Targets": targets});
+    let put = json!({"Rule": rule, "Targets": targets});
     let put = json_call(&account.local, "AWSEvents.PutTargets", &put).await;
     assert_eq!(put.unwrap()["FailedEntryCount"], 0);
 
@@ -258,11 +393,14 @@ async fn stack_that_is_not_there_or_not_hooklines_is_named() {
     assert!(said.contains("ListStackResources other"), "{said}");
     assert!(said.contains("does not exist"), "{said}");
     let stack = hookline_local::cloudformation::Stack {
-        template: Some(serde_json::json!({})),
+        template: Some(json!({})),
         ..Default::default()
     };
     account.local.cloudformation().put("other", stack);
     let output = account.run(&["--stack", "other"]).await;
     let said = stderr(&output);
-    assert!(said.contains("no state machine launch-node"), "{said}");
+    assert!(
+        said.contains("no state machine launch-node or cross-az-traffic"),
+        "{said}"
+    );
 }

@@ -55,8 +55,8 @@ pub struct Deployed {
     pub tainted_cluster: Option<String>,
     /// The cluster of a managed node group on whose group the stack puts a hook.
     pub hooked_cluster: Option<String>,
-    /// The ARN of the dead-letter queue of launches.
-    pub queue: Option<String>,
+    /// The ARNs of the dead-letter queues, by whom they are of ([`super::queue_of`]).
+    pub queues: BTreeMap<&'static str, String>,
 }
 
 /// An Auto Scaling group.

@@ -37,10 +37,11 @@ use hookline_local::iam::{
 use hookline_local::{LocalAws, Settings};
 use serde_json::Value;
 
+pub use queues::{is_of_the_account, queue_allows, queue_of};
 pub use target::Target;
+pub use traffic::{LISTING, Things as TrafficThings};
 
 use call::Call;
-use queues::QUEUES;
 
 use crate::permissions::PEOPLE;
 use crate::roles::{self, RoleLimit, Traffic};
@@ -194,6 +195,15 @@ impl Outcomes {
         Ok(Some(documents.with_context(|| format!("no role {arn}"))?))
     }
 
+    /// The policy of the queue that decides on an attempt, if one does.
+    ///
+    /// # Errors
+    /// If the attempt is by nobody.
+    pub fn queue_policy(&self, outcome: &Outcome) -> Result<Option<&Value>> {
+        let arn = role_of(&self.roles, outcome.attempt.by)?;
+        Ok(self.roles.queues.get(&arn).and_then(|all| all.first()))
+    }
+
     /// What is not as it should be, a line for each.
     #[must_use]
     pub fn wrong(&self) -> Vec<String> {
@@ -248,35 +258,23 @@ impl Policies {
         match self {
             Self::Role(policies) => decide(policies, request) == Decision::Allowed,
             // No queue has two policies.
-            Self::Queue(policies) => policies.iter().all(|policy| match policy.decide(request) {
-                Decision::Allowed => true,
-                Decision::ImplicitlyDenied => is_by_own_role(request),
-                Decision::ExplicitlyDenied => false,
-            }),
+            Self::Queue(policies) => policies.iter().all(|one| queue_allows(one, request)),
         }
     }
-}
-
-/// Whether a role of the queue's account calls: its own policies suffice, unless the queue's denies (IAM
-/// User Guide, "Policy evaluation logic", requests within one account).
-fn is_by_own_role(request: &AuthorizationRequest) -> bool {
-    let mut callers = request.context.get(call::ROLE).iter();
-    callers.any(|arn| arn.starts_with("arn:aws:iam::123456789012:role/"))
 }
 
 /// The ARN of the role of a function, a state machine, a rule or a schedule; for a policy for people, of
 /// a role that has it. Of a queue, its own ARN.
 fn role_of(roles: &TemplateRoles, by: &str) -> Result<String> {
-    let of_cdk = OF_CDK.iter().find(|(of, _)| *of == by);
     let found = if let Some(machine) = by.strip_prefix("rule of ") {
         roles.starters.get(machine)
     } else if let Some(schedule) = by.strip_prefix("schedule of ") {
         roles.schedules.get(schedule)
-    } else if let Some((_, part)) = of_cdk {
+    } else if OF_CDK.iter().any(|(of, _)| *of == by) {
         let mut functions = roles.functions.iter();
-        functions.find_map(|(name, role)| name.contains(part).then_some(role))
-    } else if let Some((_, part)) = QUEUES.iter().find(|(of, _)| *of == by) {
-        roles.queues.keys().find(|arn| arn.contains(part))
+        functions.find_map(|(name, role)| (function_of_cdk(name) == Some(by)).then_some(role))
+    } else if by.starts_with("queue of ") {
+        roles.queues.keys().find(|arn| queue_of(arn) == Some(by))
     } else if PEOPLE.contains(&by) {
         roles::person(roles, by)
     } else {
@@ -293,6 +291,13 @@ const CUSTOM_RESOURCE: &str = "custom resource";
 const TRAFFIC_TABLE: &str = "traffic-table";
 /// The CDK's function that invokes it.
 const FRAMEWORK: &str = "framework";
+
+/// The function whose name CloudFormation makes, by its name or its logical id.
+#[must_use]
+pub fn function_of_cdk(name: &str) -> Option<&'static str> {
+    let mut functions = OF_CDK.iter();
+    functions.find_map(|(by, part)| name.contains(part).then_some(*by))
+}
 
 /// Functions whose names CloudFormation makes, by a part of them.
 const OF_CDK: [(&str, &str); 3] = [

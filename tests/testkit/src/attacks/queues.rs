@@ -4,7 +4,7 @@
 //! EventBridge calls as a service, and names the rule in `aws:SourceArn` (EventBridge User Guide,
 //! "Amazon SQS permissions").
 
-use hookline_local::iam::SERVICE;
+use hookline_local::iam::{AuthorizationRequest, Decision, ResourcePolicy, SERVICE};
 
 use super::Attempt;
 use super::call::{ACCOUNT, Call, ROLE};
@@ -13,6 +13,7 @@ use super::target::Target;
 use crate::roles::NETWORK_OWNER;
 
 const EVENTS: &str = "events.amazonaws.com";
+const OWN_ROLE: &str = "arn:aws:iam::123456789012:role/admin";
 const SEND: &str = "sqs:SendMessage";
 
 /// The queues, by whom they are of, and a part of their name.
@@ -21,6 +22,33 @@ pub(super) const QUEUES: [(&str, &str); 3] = [
     ("queue of naming", "NamingDeadLetters"),
     ("queue of traffic", "TrafficDeadLetters"),
 ];
+
+/// Whose queue this is, by its name or its logical id.
+#[must_use]
+pub fn queue_of(name: &str) -> Option<&'static str> {
+    let mut queues = QUEUES.iter();
+    queues.find_map(|(of, part)| name.contains(part).then_some(*of))
+}
+
+/// Whether the policy of a queue allows a request: what it says to a service, and what it denies a role of
+/// the queue's account, whose own policies suffice otherwise (IAM User Guide, "Policy evaluation logic",
+/// requests within one account).
+#[must_use]
+pub fn queue_allows(policy: &ResourcePolicy, request: &AuthorizationRequest) -> bool {
+    match policy.decide(request) {
+        Decision::Allowed => true,
+        Decision::ImplicitlyDenied => is_of_the_account(request),
+        Decision::ExplicitlyDenied => false,
+    }
+}
+
+/// Whether a role of the queue's account makes a request.
+#[must_use]
+pub fn is_of_the_account(request: &AuthorizationRequest) -> bool {
+    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+    let mut callers = request.context.get(ROLE).iter();
+    callers.any(|arn| account(arn) == account(&request.resource))
+}
 
 fn rule(of: &str) -> String {
     format!("arn:aws:events:{of}:rule/hookline-Launches")
@@ -78,7 +106,7 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
     const SENDS: &str = "EventBridge only sends";
     let own = rule(ACCOUNT);
     let elsewhere = rule(&format!("us-west-2:{NETWORK_OWNER}"));
-    let other_region = rule("eu-west-1:123456789012");
+    let other_region = rule("elsewhere-1:123456789012");
     let bus = format!("arn:aws:events:{ACCOUNT}:event-bus/default");
     let topic = format!("arn:aws:sns:{ACCOUNT}:rule/topic");
     let role = format!("arn:aws:iam::{NETWORK_OWNER}:role/admin");
@@ -135,6 +163,15 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
                 "takes a message without TLS",
                 "no call without TLS",
                 Sent {
+                    secure: false,
+                    ..by_events()
+                },
+            ),
+            from(
+                "takes a message of a role of its account without TLS",
+                "no call without TLS",
+                Sent {
+                    caller: (ROLE, OWN_ROLE),
                     secure: false,
                     ..by_events()
                 },

@@ -11,33 +11,63 @@
 pub(super) mod allowed;
 pub(super) mod denied;
 
+use anyhow::Result;
+use hookline_local::iam::{AuthorizationRequest, TemplateRoles};
+use hookline_local::{LocalAws, Settings};
+
 use super::Attempt;
-use super::call::{ACCOUNT, Call, ROLE, compared};
+use super::call::{Call, ROLE, compared};
 use super::denied::attack as call;
-use crate::roles::{NETWORK_OWNER, STACK, Traffic};
-use hookline_local::iam::TemplateRoles;
+use crate::roles::{self, NETWORK_OWNER, STACK, Traffic};
 
 const LISTS: &str = "extract-pods";
 const QUERIES: &str = "cross-az-traffic";
 const HOURLY: &str = "schedule of cross-az-traffic";
 const NIGHTLY: &str = "schedule of cross-az-traffic-nightly";
-const LISTING: &str = "schedule of extract-pods";
+/// Whose calls those of a schedule of listings are in the tables.
+pub const LISTING: &str = "schedule of extract-pods";
 const LISTING_OF_OTHER: &str = "schedule of extract-pods-edge";
 const QUEUE: &str = "queue of traffic";
 
-/// The things of the stack, as ARNs.
-pub(super) struct Things {
-    traffic: Traffic,
-    /// The bucket of the listings and of the tables.
-    bucket: String,
-    results: String,
-    flow_logs: String,
-    handler: String,
-    queue: String,
+/// The things of a stack, as the calls name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Things {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// Its Region.
+    pub region: String,
+    /// Its account.
+    pub account: String,
+    /// The prefix of its names: that of the configuration's `name`.
+    pub prefix: String,
+    /// The ARN of the bucket of the listings and of the tables.
+    pub bucket: String,
+    /// The ARN of the bucket of the results of queries.
+    pub results: String,
+    /// The ARN of the bucket of the flow logs.
+    pub flow_logs: String,
+    /// The folder in it that may be read, which ends with `/`.
+    pub records: String,
+    /// The ARN of the key that encrypts them, if S3 does not.
+    pub key: Option<String>,
+    /// The ARN of the function that creates the tables.
+    pub handler: String,
+    /// The ARN of the dead-letter queue.
+    pub queue: String,
+    /// The name of a cluster that is listed.
+    pub listed: String,
+    /// The ARN of a cluster that the function describes with its own role.
+    pub cluster: Option<String>,
+    /// The ARN of a role that it takes on for a cluster of another account.
+    pub reader: Option<String>,
+    /// Whether the function is in a VPC.
+    pub is_in_vpc: bool,
+    /// The schedules of the listings: one for each role.
+    pub listings: Vec<&'static str>,
 }
 
 impl Things {
-    /// Those of a template.
+    /// Those of the fixture.
     pub(super) fn of(roles: &TemplateRoles, traffic: Traffic) -> Self {
         let named = |part: &str| {
             let name = roles.buckets.iter().find(|name| name.contains(part));
@@ -51,69 +81,135 @@ impl Things {
             .queues
             .keys()
             .find(|arn| arn.contains("TrafficDeadLetters"));
-        Self {
+        let stack = roles::stack(STACK, "aws");
+        let mut things = Self {
+            partition: stack.partition,
+            region: stack.region,
+            account: stack.account,
+            prefix: STACK.to_owned(),
             bucket: named("StoreTraffic"),
             results: named("StoreQueryResults"),
-            flow_logs: match traffic {
-                Traffic::Own => named("StoreFlowLogs"),
-                Traffic::OfOthers => "arn:aws:s3:::central-flow-logs".to_owned(),
-            },
-            handler: own_function(handler.map_or("", String::as_str)),
+            flow_logs: named("StoreFlowLogs"),
+            records: "AWSLogs/".to_owned(),
             queue: queue.cloned().unwrap_or_default(),
-            traffic,
+            listed: "prod".to_owned(),
+            listings: vec![LISTING],
+            ..Self::default()
+        };
+        things.handler = things.function(handler.map_or("", String::as_str));
+        things.cluster = Some(things.arn("eks", "cluster/prod"));
+        if traffic == Traffic::OfOthers {
+            "arn:aws:s3:::central-flow-logs".clone_into(&mut things.flow_logs);
+            "network/AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-west-2/"
+                .clone_into(&mut things.records);
+            things.key = Some(things.key_of_other("1"));
+            things.reader = Some(format!("arn:aws:iam::{NETWORK_OWNER}:role/pods-reader"));
+            things.is_in_vpc = true;
+            things.listings.push(LISTING_OF_OTHER);
         }
+        things
     }
 
     /// An object of a listing.
     fn listing(&self) -> String {
         format!(
-            "{}/pods/dt=2026-01-01/hour=00/prod.one.json.gz",
-            self.bucket
+            "{}/pods/dt=2026-01-01/hour=00/{}.one.json.gz",
+            self.bucket, self.listed
         )
     }
 
     /// An object of the flow logs that may be read.
-    fn records(&self) -> String {
-        match self.traffic {
-            Traffic::Own => format!("{}/AWSLogs/one", self.flow_logs),
-            Traffic::OfOthers => format!(
-                "{}/network/AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-west-2/one",
-                self.flow_logs
-            ),
-        }
+    fn record(&self) -> String {
+        format!("{}/{}one", self.flow_logs, self.records)
     }
-}
 
-/// The function with this name, without the prefix.
-fn own_function(name: &str) -> String {
-    format!("arn:aws:lambda:{ACCOUNT}:function:{STACK}-{name}")
-}
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let Self {
+            partition,
+            region,
+            account,
+            ..
+        } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
 
-fn machine(name: &str) -> String {
-    format!("arn:aws:states:{ACCOUNT}:stateMachine:{STACK}-{name}")
-}
+    /// The function with this name, without the prefix.
+    fn function(&self, name: &str) -> String {
+        self.arn("lambda", &format!("function:{}-{name}", self.prefix))
+    }
 
-fn workgroup(name: &str) -> String {
-    format!("arn:aws:athena:{ACCOUNT}:workgroup/{name}")
-}
+    fn machine(&self, name: &str) -> String {
+        self.arn("states", &format!("stateMachine:{}-{name}", self.prefix))
+    }
 
-fn catalog(name: &str) -> String {
-    format!("arn:aws:athena:{ACCOUNT}:datacatalog/{name}")
-}
+    fn workgroup(&self) -> String {
+        self.arn("athena", &format!("workgroup/{}-traffic", self.prefix))
+    }
 
-fn glue(resource: &str) -> String {
-    format!("arn:aws:glue:{ACCOUNT}:{resource}")
-}
+    fn catalog(&self, name: &str) -> String {
+        self.arn("athena", &format!("datacatalog/{name}"))
+    }
 
-fn table(name: &str) -> String {
-    glue(&format!("table/{STACK}_traffic/{name}"))
-}
+    fn glue(&self, resource: &str) -> String {
+        self.arn("glue", resource)
+    }
 
-/// What Glue authorises an action on these tables on.
-fn tables(names: &[&str]) -> Vec<String> {
-    let parents = [glue("catalog"), glue(&format!("database/{STACK}_traffic"))];
-    let tables = names.iter().map(|name| table(name));
-    parents.into_iter().chain(tables).collect()
+    /// The name of the Glue database (`cdk/lib/traffic/traffic-store.ts`).
+    fn database(&self) -> String {
+        format!("{}_traffic", self.prefix.to_lowercase().replace('-', "_"))
+    }
+
+    fn table(&self, name: &str) -> String {
+        self.glue(&format!("table/{}/{name}", self.database()))
+    }
+
+    /// What Glue authorises an action on these tables on.
+    fn tables(&self, names: &[&str]) -> Vec<String> {
+        let database = format!("database/{}", self.database());
+        let parents = [self.glue("catalog"), self.glue(&database)];
+        let tables = names.iter().map(|name| self.table(name));
+        parents.into_iter().chain(tables).collect()
+    }
+
+    /// A stream of the log of a function.
+    fn log_stream(&self, group: &str) -> String {
+        self.arn(
+            "logs",
+            &format!("log-group:/aws/lambda/{group}:log-stream:one"),
+        )
+    }
+
+    /// A key of another account, by the last digit of its id.
+    fn key_of_other(&self, digit: &str) -> String {
+        let Self {
+            partition, region, ..
+        } = self;
+        format!(
+            "arn:{partition}:kms:{region}:{NETWORK_OWNER}:key/00000000-0000-4000-8000-00000000000{digit}"
+        )
+    }
+
+    /// All schedules.
+    fn schedules(&self) -> Vec<&'static str> {
+        [vec![HOURLY, NIGHTLY], self.listings.clone()].concat()
+    }
+
+    /// The calls that must be allowed, or the attacks that must be denied, each with what it is authorised on.
+    ///
+    /// # Errors
+    /// Never: all of them are only compared.
+    pub fn attempts(&self, are_attacks: bool) -> Result<Vec<(Attempt, Vec<AuthorizationRequest>)>> {
+        let local = LocalAws::new(Settings::for_tests());
+        let attempts = match are_attacks {
+            true => denied::attacks(self),
+            false => allowed::calls(self),
+        };
+        let with_requests = attempts.into_iter().map(|attempt| {
+            let requests = attempt.call.requests(&local)?;
+            Ok((attempt, requests))
+        });
+        with_requests.collect()
+    }
 }
 
 const RESULTS: [&str; 2] = ["cross_az_traffic", "cross_az_inputs"];
@@ -142,28 +238,17 @@ fn metrics(namespace: &str) -> Call {
     Call::Compared("cloudwatch:PutMetricData", "*".to_owned(), keys)
 }
 
-fn kms_key(id: &str) -> String {
-    format!("arn:aws:kms:us-west-2:{NETWORK_OWNER}:key/{id}")
-}
-
 /// As a schedule sends what it could not start, with its role.
 fn sent(things: &Things, secure: bool) -> Call {
     let keys = vec![
-        (ROLE, "arn:aws:iam::123456789012:role/schedule".to_owned()),
+        (
+            ROLE,
+            format!(
+                "arn:{}:iam::{}:role/schedule",
+                things.partition, things.account
+            ),
+        ),
         ("aws:SecureTransport", secure.to_string()),
     ];
     Call::Compared("sqs:SendMessage", things.queue.clone(), keys)
-}
-
-/// The schedules of the listings of each cluster.
-fn listings_of(things: &Things) -> Vec<&'static str> {
-    match things.traffic {
-        Traffic::Own => vec![LISTING],
-        Traffic::OfOthers => vec![LISTING, LISTING_OF_OTHER],
-    }
-}
-
-/// All schedules.
-fn schedules(things: &Things) -> Vec<&'static str> {
-    [vec![HOURLY, NIGHTLY], listings_of(things)].concat()
 }

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -239,17 +240,6 @@ fn error(action: &str, Refusal(status, code, message): Refusal) -> Response<Full
 
 /// `BUCKET/KEY` of a path.
 fn key(path: &str) -> String {
-    percent_decoded(path.trim_start_matches('/'))
-}
-
-/// Decodes an S3 key. Characters such as `=` may be percent-encoded or not.
-fn percent_decoded(text: &str) -> String {
-    let as_query = text
-        .replace('+', "%2B")
-        .replace('&', "%26")
-        .replace('=', "%3D");
-    form_urlencoded::parse(as_query.as_bytes())
-        .next()
-        .map(|(key, _)| key.into_owned())
-        .unwrap_or_default()
+    let key = percent_decode_str(path.trim_start_matches('/'));
+    key.decode_utf8_lossy().into_owned()
 }

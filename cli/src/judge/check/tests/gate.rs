@@ -3,6 +3,7 @@
 use hookline_user_data::OnNode;
 
 use super::*;
+use crate::observed::account::WantedNodes;
 
 fn on_node(value: Value) -> OnNode {
     serde_json::from_value(value).unwrap()
@@ -107,25 +108,75 @@ fn interface_that_the_file_changes_is_a_note_with_both_values() {
     account.to_be_put = vec![("upf".to_owned(), None)];
     let cni = json!({"type": "ipvlan", "addresses": "primary"});
     gate(&mut account)[1].on_node = on_node(json!({"mtu": 1_500, "cni": cni}));
-    let file = |user_plane: Value| {
-        let networks = [("user-plane".to_owned(), on_node(user_plane))];
-        [("upf".to_owned(), networks.into())].into()
-    };
+    let name = account.groups[0].name.clone();
+    let file = |user_plane: Value| vec![wanted(&name, None, user_plane)];
     account.to_be_on_nodes = file(json!({"mtu": 1_500, "mode": "multus", "cni": cni}));
-    let about = |account: &Account| {
-        let notes = notes(account).into_iter();
-        let about: Vec<String> = notes.filter(|note| note.contains("and the file")).collect();
-        about
-    };
     assert_eq!(about(&account), [""; 0]);
     account.to_be_on_nodes = file(json!({"interfaceName": "up0"}));
     let found = about(&account);
     assert_eq!(found.len(), 3, "{found:#?}");
     for (note, says) in found.iter().zip([
-        "has \"user-plane\" for interfaceName of user-plane, and the file \"up0\"",
-        "has 1500 for mtu of user-plane, and the file 9001: nodes that run keep theirs. Lower the MTU",
-        "for cni of user-plane, and the file null",
+        "has \"user-plane\" for interfaceName of user-plane, and the node group upf of the file \"up0\"",
+        "has 1500 for mtu of user-plane, and the node group upf of the file 9001: nodes that run keep theirs. Lower the MTU",
+        "for cni of user-plane, and the node group upf of the file null",
     ]) {
         assert!(note.contains(says), "no {says} in {note}");
     }
+}
+
+/// A node group of the file, with what it says of the user plane.
+fn wanted(name: &str, cluster: Option<&str>, user_plane: Value) -> WantedNodes {
+    let networks = [("user-plane".to_owned(), on_node(user_plane))];
+    WantedNodes {
+        name: name.to_owned(),
+        cluster: cluster.map(str::to_owned),
+        profile: "upf".to_owned(),
+        networks: networks.into(),
+    }
+}
+
+/// The notes of what the file changes of interfaces.
+fn about(account: &Account) -> Vec<String> {
+    let notes = notes(account).into_iter();
+    notes.filter(|note| note.contains("of the file")).collect()
+}
+
+#[test]
+fn each_node_group_of_a_profile_is_compared_with_its_own_group() {
+    let mut account = account();
+    account.deployed = false;
+    account.to_be_put = vec![("upf".to_owned(), None)];
+    gate(&mut account)[1].on_node = on_node(json!({"mtu": 1_500}));
+    // A managed node group over one zone, whose group EKS names and tags.
+    account.groups[0].tags.extend([
+        ("eks:cluster-name".to_owned(), "core".to_owned()),
+        ("eks:nodegroup-name".to_owned(), "upf-a".to_owned()),
+    ]);
+    let same = json!({"mtu": 1_500});
+    let other = json!({"mtu": 9_001});
+    account.to_be_on_nodes = vec![
+        wanted("upf-a", Some("core"), same.clone()),
+        wanted("upf-b", Some("core"), other.clone()),
+    ];
+    assert_eq!(about(&account), [""; 0]);
+    account.to_be_on_nodes = vec![
+        wanted("upf-b", Some("core"), same.clone()),
+        wanted("upf-a", Some("edge"), same.clone()),
+        wanted("upf-a", Some("core"), other.clone()),
+    ];
+    let found = about(&account);
+    let says = "has 1500 for mtu of user-plane, and the node group upf-a of the file 9001";
+    assert!(found.len() == 1 && found[0].contains(says), "{found:#?}");
+    assert!(found[0].contains("of upf "), "{found:#?}");
+
+    // The network of the file makes the cluster.
+    account.to_be_on_nodes = vec![wanted("upf-a", None, other.clone())];
+    assert_eq!(about(&account).len(), 1);
+    // One that is not there yet, and one of another profile.
+    let of_other = WantedNodes {
+        profile: "smf".to_owned(),
+        ..wanted("upf-a", None, other.clone())
+    };
+    account.to_be_on_nodes = vec![wanted("upf-c", None, other), of_other];
+    assert_eq!(about(&account), [""; 0]);
 }

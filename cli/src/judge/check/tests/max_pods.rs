@@ -86,7 +86,7 @@ fn expression_of_max_pods_is_computed_for_each_instance_type() {
             "((default_enis - 2) * (ips_per_eni - 1)) + 2",
         ],
     );
-    let more = set("int(double(max_pods) * 0.9)");
+    let more = set("size([max_pods])");
     assert_eq!(kinds(&more), []);
     let notes = notes(&more);
     let says = "has a maxPodsExpression with more of CEL than is followed here";

@@ -26,8 +26,8 @@ pub(crate) struct Arguments {
     /// The VPC in which the run makes its subnets. Required with --aws
     #[arg(long, value_name = "VPC")]
     vpc: Option<String>,
-    /// The stack of a deployment whose roles are looked at. Without --vpc, the run does no more than that,
-    /// and only reads
+    /// The stack of a deployment, or of the cross-AZ traffic, whose roles are looked at. Without --vpc, the
+    /// run does no more than that, and only reads
     #[arg(long, value_name = "STACK", conflicts_with = "cleanup")]
     stack: Option<String>,
     /// Make what the run needs in the account

@@ -11,7 +11,7 @@ use super::{Deployed, Group, Part};
 use crate::attacks::target::{
     BY_TAGS, MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP,
 };
-use crate::attacks::{Outcome, Outcomes};
+use crate::attacks::{Outcome, Outcomes, queue_of};
 use crate::roles::STACK;
 
 /// The account, the Region and the partition of the fixture, and the clusters of its groups.
@@ -450,8 +450,9 @@ impl<'a> Translation<'a> {
             let own = format!("/aws/lambda/{STACK}-");
             return Ok(located.replace(&own, &format!("/aws/lambda/{}-", deployed.name)));
         }
-        if resource.contains(":sqs:") && resource.contains("DeadLetters") {
-            return match &deployed.queue {
+        let queue = resource.contains(":sqs:").then(|| queue_of(resource));
+        if let Some(of) = queue.flatten() {
+            return match deployed.queues.get(of) {
                 Some(queue) => Ok(queue.clone()),
                 None if self.is_attack => Ok(located),
                 None => Err("the stack has no dead-letter queue of launches"),

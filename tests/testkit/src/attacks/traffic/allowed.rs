@@ -1,14 +1,9 @@
 //! The calls of the traffic stack that must be allowed.
 
-use super::super::call::ACCOUNT;
 use super::super::denied::attack as call;
 use super::super::services::{TRACES, of_all, state_machine, writes_log};
 use super::super::{Attempt, FRAMEWORK, TRAFFIC_TABLE};
-use super::{
-    HOURLY, INPUTS, LISTS, NIGHTLY, QUERIES, QUEUE, RESULTS, Things, catalog, each, glue, kms_key,
-    listings_of, machine, metrics, own_function, schedules, sent, tables, workgroup,
-};
-use crate::roles::{NETWORK_OWNER, STACK, Traffic};
+use super::{HOURLY, INPUTS, LISTS, NIGHTLY, QUERIES, QUEUE, RESULTS, Things, each, metrics, sent};
 
 /// The calls that must be allowed.
 pub(in super::super) fn calls(things: &Things) -> Vec<Attempt> {
@@ -19,7 +14,7 @@ pub(in super::super) fn calls(things: &Things) -> Vec<Attempt> {
         queries(things, TRAFFIC_TABLE),
         creates_tables(things),
         starts(things),
-        logs(),
+        logs(things),
     ]
     .concat();
     calls.push(call(
@@ -33,31 +28,37 @@ pub(in super::super) fn calls(things: &Things) -> Vec<Attempt> {
 
 fn listings(things: &Things) -> Vec<Attempt> {
     const READS: &str = "it lists the cluster";
-    let cluster = format!("arn:aws:eks:{ACCOUNT}:cluster/prod");
     let mut calls = [
         each(LISTS, "the listing", &["s3:PutObject"], &[things.listing()]),
         each(
             LISTS,
             "where the last replay ended",
             &["s3:GetObject", "s3:PutObject"],
-            &[format!("{}/pods/_watch/prod.json", things.bucket)],
-        ),
-        each(LISTS, READS, &["eks:DescribeCluster"], &[cluster]),
-        of_all(
-            LISTS,
-            READS,
-            &["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"],
+            &[format!(
+                "{}/pods/_watch/{}.json",
+                things.bucket, things.listed
+            )],
         ),
     ]
     .concat();
-    if things.traffic == Traffic::OfOthers {
-        let role = format!("arn:aws:iam::{NETWORK_OWNER}:role/pods-reader");
+    if let Some(cluster) = &things.cluster {
+        let cluster = std::slice::from_ref(cluster);
+        calls.extend(each(LISTS, READS, &["eks:DescribeCluster"], cluster));
+        calls.extend(of_all(
+            LISTS,
+            READS,
+            &["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"],
+        ));
+    }
+    if let Some(role) = &things.reader {
         calls.extend(each(
             LISTS,
             "a cluster of another account",
             &["sts:AssumeRole"],
-            &[role],
+            std::slice::from_ref(role),
         ));
+    }
+    if things.is_in_vpc {
         // AWS Managed Policy Reference, "AWSLambdaVPCAccessExecutionRole".
         calls.extend(of_all(
             LISTS,
@@ -87,13 +88,13 @@ fn queries(things: &Things, by: &'static str) -> Vec<Attempt> {
                 "athena:StartQueryExecution",
                 "athena:GetWorkGroup",
             ],
-            &[workgroup("hookline-traffic")],
+            &[things.workgroup()],
         ),
         each(
             by,
             QUERY,
             &["athena:GetDataCatalog"],
-            &[catalog("AwsDataCatalog")],
+            &[things.catalog("AwsDataCatalog")],
         ),
         of_all(by, QUERY, &["lakeformation:GetDataAccess"]),
         each(
@@ -121,7 +122,7 @@ fn queries(things: &Things, by: &'static str) -> Vec<Attempt> {
             by,
             QUERY,
             &["glue:GetDatabase", "glue:GetDatabases"],
-            &[tables(&[]), vec![glue("database/default")]].concat(),
+            &[things.tables(&[]), vec![things.glue("database/default")]].concat(),
         ),
     ]
     .concat()
@@ -168,13 +169,13 @@ fn stores(things: &Things) -> Vec<Attempt> {
                 "glue:GetTable",
                 "glue:GetTables",
             ],
-            &tables(&all),
+            &things.tables(&all),
         ),
         each(
             QUERIES,
             "a commit",
             &["glue:UpdateTable"],
-            &tables(&RESULTS),
+            &things.tables(&RESULTS),
         ),
         each(
             QUERIES,
@@ -186,20 +187,20 @@ fn stores(things: &Things) -> Vec<Attempt> {
             QUERIES,
             READS,
             &["s3:GetObject"],
-            &[things.records(), things.listing()],
+            &[things.record(), things.listing()],
         ),
         each(
             QUERIES,
             "the hours to store, and the metrics",
             &["athena:GetQueryResults"],
-            &[workgroup("hookline-traffic")],
+            &[things.workgroup()],
         ),
         table_files(things, QUERIES),
         each(
             QUERIES,
             "a listing before the query",
             &["lambda:InvokeFunction"],
-            &[own_function(LISTS)],
+            &[things.function(LISTS)],
         ),
     ]
     .concat();
@@ -209,9 +210,9 @@ fn stores(things: &Things) -> Vec<Attempt> {
         "the metrics of an hour",
         metrics("Hookline"),
     ));
-    if things.traffic == Traffic::OfOthers {
-        let key = kms_key("00000000-0000-4000-8000-000000000001");
-        calls.extend(each(QUERIES, READS, &["kms:Decrypt"], &[key]));
+    if let Some(key) = &things.key {
+        let key = std::slice::from_ref(key);
+        calls.extend(each(QUERIES, READS, &["kms:Decrypt"], key));
     }
     calls
 }
@@ -223,7 +224,7 @@ fn creates_tables(things: &Things) -> Vec<Attempt> {
             TRAFFIC_TABLE,
             "which columns there are",
             &["athena:GetTableMetadata"],
-            &[catalog("AwsDataCatalog")],
+            &[things.catalog("AwsDataCatalog")],
         ),
         each(
             TRAFFIC_TABLE,
@@ -234,7 +235,7 @@ fn creates_tables(things: &Things) -> Vec<Attempt> {
                 "glue:GetTables",
                 "glue:UpdateTable",
             ],
-            &tables(&RESULTS),
+            &things.tables(&RESULTS),
         ),
         table_files(things, TRAFFIC_TABLE),
         each(
@@ -251,7 +252,7 @@ fn creates_tables(things: &Things) -> Vec<Attempt> {
 fn starts(things: &Things) -> Vec<Attempt> {
     let mut calls = Vec::new();
     for by in [HOURLY, NIGHTLY] {
-        let machine = machine(QUERIES);
+        let machine = things.machine(QUERIES);
         calls.extend(each(
             by,
             "its time has come",
@@ -259,8 +260,8 @@ fn starts(things: &Things) -> Vec<Attempt> {
             &[machine],
         ));
     }
-    for by in listings_of(things) {
-        let listed = own_function(LISTS);
+    for by in things.listings.iter().copied() {
+        let listed = things.function(LISTS);
         calls.extend(each(
             by,
             "its time has come",
@@ -268,7 +269,7 @@ fn starts(things: &Things) -> Vec<Attempt> {
             &[listed],
         ));
     }
-    for by in schedules(things) {
+    for by in things.schedules() {
         let queue = std::slice::from_ref(&things.queue);
         calls.extend(each(
             by,
@@ -280,10 +281,8 @@ fn starts(things: &Things) -> Vec<Attempt> {
     calls
 }
 
-fn logs() -> Vec<Attempt> {
-    let group = |name: &str| {
-        format!("arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}-{name}:log-stream:one")
-    };
+fn logs(things: &Things) -> Vec<Attempt> {
+    let group = |name: &str| things.log_stream(&format!("{}-{name}", things.prefix));
     let mut calls = writes_log(LISTS, &group(LISTS)).to_vec();
     for by in [TRAFFIC_TABLE, FRAMEWORK] {
         calls.extend(writes_log(by, &group("traffic-table")));

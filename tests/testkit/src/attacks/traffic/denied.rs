@@ -1,13 +1,10 @@
 //! The attacks on the traffic stack. Each must be denied.
 
-use super::super::call::{ACCOUNT, Call, compared};
+use super::super::call::{Call, compared};
 use super::super::denied::attack;
 use super::super::{Attempt, FRAMEWORK, TRAFFIC_TABLE};
-use super::{
-    HOURLY, LISTS, NIGHTLY, QUERIES, QUEUE, RESULTS, Things, catalog, glue, kms_key, listings_of,
-    machine, metrics, own_function, schedules, sent, table, workgroup,
-};
-use crate::roles::{NETWORK_OWNER, Traffic};
+use super::{HOURLY, LISTS, NIGHTLY, QUERIES, QUEUE, RESULTS, Things, metrics, sent};
+use crate::roles::NETWORK_OWNER;
 
 /// The attacks that must be denied.
 pub(in super::super) fn attacks(things: &Things) -> Vec<Attempt> {
@@ -33,6 +30,7 @@ fn attacks_of_listings(things: &Things) -> Vec<Attempt> {
         attack(LISTS, what, why, compared(action, resource))
     };
     let in_bucket = |key: &str| format!("{}/{key}", things.bucket);
+    let others = |key: &str| format!("arn:{}:s3:::backups{key}", things.partition);
     let mut attacks = vec![
         denied(
             "writes into the files of the results",
@@ -44,7 +42,7 @@ fn attacks_of_listings(things: &Things) -> Vec<Attempt> {
             "writes into another bucket",
             "only the bucket of the listings",
             "s3:PutObject",
-            "arn:aws:s3:::backups/pods/one".to_owned(),
+            others("/pods/one"),
         ),
         denied(
             "reads a listing",
@@ -62,29 +60,29 @@ fn attacks_of_listings(things: &Things) -> Vec<Attempt> {
             "describes another cluster",
             "only its clusters",
             "eks:DescribeCluster",
-            format!("arn:aws:eks:{ACCOUNT}:cluster/other"),
+            things.arn("eks", "cluster/other"),
         ),
         denied(
             "takes on another role",
             "only the roles of its clusters",
             "sts:AssumeRole",
-            format!("arn:aws:iam::{NETWORK_OWNER}:role/admin"),
+            format!("arn:{}:iam::{NETWORK_OWNER}:role/admin", things.partition),
         ),
         denied(
             "runs a query",
             "it queries nothing",
             "athena:StartQueryExecution",
-            workgroup("hookline-traffic"),
+            things.workgroup(),
         ),
         denied(
             "writes another function's log",
             "its own log group",
             "logs:PutLogEvents",
-            format!("arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/other:log-stream:one"),
+            things.log_stream("other"),
         ),
     ];
-    if things.traffic == Traffic::OfOthers {
-        let keys = vec![("lambda:SourceFunctionArn", own_function(LISTS))];
+    if things.is_in_vpc {
+        let keys = vec![("lambda:SourceFunctionArn", things.function(LISTS))];
         attacks.push(attack(
             LISTS,
             "creates an interface itself",
@@ -106,54 +104,50 @@ fn attacks_of_queries(things: &Things, by: &'static str) -> Vec<Attempt> {
         attack(by, what, why, compared(action, resource))
     };
     let in_bucket = |key: &str| format!("{}/{key}", things.bucket);
+    let others = |key: &str| format!("arn:{}:s3:::backups{key}", things.partition);
     vec![
         denied(
             "runs a query in another workgroup",
             WORKGROUP,
             "athena:StartQueryExecution",
-            workgroup("primary"),
+            things.arn("athena", "workgroup/primary"),
         ),
         denied(
             "reads the results of another workgroup",
             WORKGROUP,
             "athena:GetQueryResults",
-            workgroup("primary"),
+            things.arn("athena", "workgroup/primary"),
         ),
         denied(
             "reads another data catalog",
             "only Glue's",
             "athena:GetDataCatalog",
-            catalog("hive"),
+            things.catalog("hive"),
         ),
-        denied(
-            "lists another bucket",
-            BUCKETS,
-            "s3:ListBucket",
-            "arn:aws:s3:::backups".to_owned(),
-        ),
+        denied("lists another bucket", BUCKETS, "s3:ListBucket", others("")),
         denied(
             "reads another bucket",
             BUCKETS,
             "s3:GetObject",
-            "arn:aws:s3:::backups/one".to_owned(),
+            others("/one"),
         ),
         denied(
             "writes into another bucket",
             BUCKETS,
             "s3:PutObject",
-            "arn:aws:s3:::backups/one".to_owned(),
+            others("/one"),
         ),
         denied(
             "overwrites a flow log",
             BUCKETS,
             "s3:PutObject",
-            things.records(),
+            things.record(),
         ),
         denied(
             "deletes a flow log",
             BUCKETS,
             "s3:DeleteObject",
-            things.records(),
+            things.record(),
         ),
         denied(
             "overwrites a listing",
@@ -177,31 +171,31 @@ fn attacks_of_queries(things: &Things, by: &'static str) -> Vec<Attempt> {
             "changes the table of the flow logs",
             TABLES,
             "glue:UpdateTable",
-            table("flow_logs"),
+            things.table("flow_logs"),
         ),
         denied(
             "changes a table of another database",
             TABLES,
             "glue:UpdateTable",
-            glue("table/billing/costs"),
+            things.glue("table/billing/costs"),
         ),
         denied(
             "deletes a table of the results",
             "none deletes a table",
             "glue:DeleteTable",
-            table(RESULTS[0]),
+            things.table(RESULTS[0]),
         ),
         denied(
             "reads another database",
             "only its database, and Athena's default",
             "glue:GetDatabase",
-            glue("database/billing"),
+            things.glue("database/billing"),
         ),
         denied(
             "writes another function's log",
             "its own log group",
             "logs:PutLogEvents",
-            format!("arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/other:log-stream:one"),
+            things.log_stream("other"),
         ),
     ]
 }
@@ -217,21 +211,21 @@ fn attacks_on_tables(things: &Things) -> Vec<Attempt> {
             "creates a table in another database",
             "only the tables of the results",
             "glue:CreateTable",
-            glue("table/billing/costs"),
+            things.glue("table/billing/costs"),
         ),
         denied(
             TRAFFIC_TABLE,
             "reads what a query returns",
             CREATES,
             "athena:GetQueryResults",
-            workgroup("hookline-traffic"),
+            things.workgroup(),
         ),
         denied(
             TRAFFIC_TABLE,
             "reads a flow log",
             CREATES,
             "s3:GetObject",
-            things.records(),
+            things.record(),
         ),
         denied(
             TRAFFIC_TABLE,
@@ -245,14 +239,14 @@ fn attacks_on_tables(things: &Things) -> Vec<Attempt> {
             "creates a table of the results",
             "the deployment creates them",
             "glue:CreateTable",
-            table(RESULTS[0]),
+            things.table(RESULTS[0]),
         ),
         denied(
             QUERIES,
             "reads a table of another database",
             "only the tables of the traffic",
             "glue:GetTable",
-            glue("table/billing/costs"),
+            things.glue("table/billing/costs"),
         ),
         attack(
             QUERIES,
@@ -265,21 +259,21 @@ fn attacks_on_tables(things: &Things) -> Vec<Attempt> {
             "invokes another function",
             "only extract-pods",
             "lambda:InvokeFunction",
-            own_function("reconcile"),
+            things.function("reconcile"),
         ),
         denied(
             FRAMEWORK,
             "invokes another function",
             "only that which creates the tables",
             "lambda:InvokeFunction",
-            own_function("reconcile"),
+            things.function("reconcile"),
         ),
         denied(
             FRAMEWORK,
             "reads the code of another function",
             "only that which creates the tables",
             "lambda:GetFunction",
-            own_function("reconcile"),
+            things.function("reconcile"),
         ),
         denied(
             QUERIES,
@@ -289,13 +283,13 @@ fn attacks_on_tables(things: &Things) -> Vec<Attempt> {
             format!("{}/secrets/one", things.flow_logs),
         ),
     ];
-    if things.traffic == Traffic::OfOthers {
+    if things.key.is_some() {
         attacks.push(denied(
             QUERIES,
             "decrypts with another key",
             "only the key of the flow logs",
             "kms:Decrypt",
-            kms_key("00000000-0000-4000-8000-000000000002"),
+            things.key_of_other("2"),
         ));
     }
     attacks
@@ -305,15 +299,15 @@ fn attacks_of_starts(things: &Things) -> Vec<Attempt> {
     const ONLY: &str = "a schedule starts its target only";
     let mut attacks = Vec::new();
     for by in [HOURLY, NIGHTLY] {
-        let launches = compared("states:StartExecution", machine("launch-node"));
+        let launches = compared("states:StartExecution", things.machine("launch-node"));
         attacks.push(attack(by, "starts another state machine", ONLY, launches));
     }
-    for by in listings_of(things) {
-        let other = compared("lambda:InvokeFunction", own_function("reconcile"));
+    for by in things.listings.iter().copied() {
+        let other = compared("lambda:InvokeFunction", things.function("reconcile"));
         attacks.push(attack(by, "invokes another function", ONLY, other));
     }
-    for by in schedules(things) {
-        let queue = format!("arn:aws:sqs:{ACCOUNT}:orders");
+    for by in things.schedules() {
+        let queue = things.arn("sqs", "orders");
         let sent = compared("sqs:SendMessage", queue);
         attacks.push(attack(
             by,
