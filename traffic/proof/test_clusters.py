@@ -247,7 +247,7 @@ class Stored(unittest.TestCase):
         self.assertEqual(self.run_at(clusters=("prod",), kept=self.of("batch")).changed, 0)
 
     def test_the_statement_in_docs_is_this_one(self):
-        page = (statement.SQL.parents[1] / "docs" / "cross-az-traffic.md").read_text(encoding="utf-8")
+        page = (statement.SQL.parents[1] / "docs" / "cross-az-traffic" / "deploy.md").read_text(encoding="utf-8")
         begin = "TIMESTAMP '2026-01-01 00:00:00' + INTERVAL '$days' DAY"
         text = statement.backfill_cluster("prod", begin, f"{begin} + INTERVAL '4' DAY")
         self.assertIn(" ".join(text.split()), " ".join(page.split()))

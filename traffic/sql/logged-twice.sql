@@ -1,5 +1,5 @@
 -- Interfaces that two flow logs log at the same time, in what was delivered in the last 24 hours to the folder that is read. The table has
--- their bytes and dollars twice. No row means that each is logged once. docs/cross-az-traffic.md says what to do.
+-- their bytes and dollars twice. No row means that each is logged once. docs/cross-az-traffic/existing-flow-logs.md says what to do.
 --
 -- A file has the ID of its flow log in its name (VPC User Guide, "Flow log files"), and "$path" is the file of a row (Trino documentation,
 -- "Hive connector", special columns).

@@ -40,8 +40,8 @@ describe('the flow log', () => {
     expect(fields).toHaveLength(17);
   });
 
-  test('has the LogFormat of docs/cross-az-traffic.md', () => {
-    const document = readFileSync(join(REPOSITORY, 'docs', 'cross-az-traffic.md'), 'utf8');
+  test('has the LogFormat of docs/cross-az-traffic/by-hand.md', () => {
+    const document = readFileSync(join(REPOSITORY, 'docs', 'cross-az-traffic', 'by-hand.md'), 'utf8');
     expect(document).toContain(`\n${String(flowLog?.Properties['LogFormat'])}\n`);
   });
 
