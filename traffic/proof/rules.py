@@ -39,8 +39,8 @@ def without(text, instead):
     """The context in which cross-az.sql has `instead` in the place of `text`, which it must have."""
     read = statement.read
 
-    def changed(name):
-        query = read(name)
+    def changed(name, *more):
+        query = read(name, *more)
         if name != "cross-az":
             return query
         if text not in query:

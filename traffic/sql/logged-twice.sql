@@ -16,6 +16,7 @@ logs AS (
     AND year || '-' || month || '-' || day || ' ' || hour
       BETWEEN substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(current_timestamp AS varchar), 1, 13)
     AND log_status = 'OK' AND action = 'ACCEPT'
+    --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
   GROUP BY interface_id, regexp_extract("$path", '_vpcflowlogs_[^/]*_(fl-[0-9a-f]+)_', 1)
 ),
 beside AS (

@@ -26,6 +26,7 @@ records AS (
     AND year || '-' || month || '-' || day || ' ' || hour
       BETWEEN substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(current_timestamp AS varchar), 1, 13)
     AND log_status = 'OK' AND action = 'ACCEPT' AND flow_direction IN ('egress', 'ingress')
+    --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
     AND NOT coalesce(instance_id = '-' AND CASE flow_direction WHEN 'egress' THEN srcaddr <> pkt_srcaddr ELSE dstaddr <> pkt_dstaddr END, FALSE)
 ),
 pairs AS (
