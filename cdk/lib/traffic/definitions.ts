@@ -220,7 +220,9 @@ export function machineDefinition(statements: {
     },
   );
   if (remaining.size > 0) {
-    throw new Error(`${CROSS_AZ_TRAFFIC} does not contain ${[...remaining.keys()].join(' and ')}`);
+    throw new Error(
+      `${CROSS_AZ_TRAFFIC} does not contain ${[...remaining.keys()].join(' and ')}, which this function fills in`,
+    );
   }
   return JSON.stringify(definition);
 }
@@ -270,7 +272,9 @@ function readTable(name: string): TableInput {
 function withParameters(text: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values).reduce((done, [name, value]) => {
     if (!done.includes(`:${name}`)) {
-      throw new Error(`the SQL has no parameter :${name}`);
+      throw new Error(
+        `the SQL has no parameter :${name}. The head of its file in traffic/sql names its parameters`,
+      );
     }
     return done.replaceAll(`:${name}`, () => value);
   }, text);
