@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { hooklineApp } from '../../lib/hookline-app';
 import { CROSS_AZ_TRAFFIC, REPOSITORY } from '../../lib/shared/repository';
+import { NAMED_QUERIES } from '../../lib/traffic/definitions';
 import { ENV, code, profile, resources, text } from '../support';
 
-const PAGE = 'docs/cross-az-traffic/alarms.md';
-const page = readFileSync(join(REPOSITORY, PAGE), 'utf8');
+const CONFIG_SCHEMA = join(__dirname, '..', '..', 'lib', 'shared', 'config.schema.json');
+const PAGES = 'docs/cross-az-traffic';
+const ALARMS = `${PAGES}/alarms.md`;
 
-/** The first cells of the table below a heading: what is between backticks in each row. */
-function named(heading: string): string[] {
-  const [, section = ''] = new RegExp(`\n## ${heading}\n([^]*?)\n## `).exec(page) ?? [];
+const read = (page: string): string => readFileSync(join(REPOSITORY, page), 'utf8');
+
+/** The first cells of the table below a heading of a page: what is between backticks in each row. */
+function named(page: string, heading: string): string[] {
+  const [, section = ''] = new RegExp(`\n## ${heading}\n([^]*?)\n##+ `).exec(read(page)) ?? [];
   const cells = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, cell = '']) => cell);
   return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
 }
@@ -26,9 +30,9 @@ test('each alarm of the traffic has its row, and its description names the page'
   const names = alarms.map(({ Properties: alarm }) =>
     text(alarm['AlarmName']).replace('hookline-cross-az-traffic-', ''),
   );
-  expect(named('Find your alarm').sort()).toEqual(names.sort());
+  expect(named(ALARMS, 'Find your alarm').sort()).toEqual(names.sort());
   for (const { Properties: alarm } of alarms) {
-    expect(text(alarm['AlarmDescription'])).toMatch(new RegExp(` What to do: ${PAGE}$`));
+    expect(text(alarm['AlarmDescription'])).toMatch(new RegExp(` What to do: ${ALARMS}$`));
   }
 });
 
@@ -37,10 +41,22 @@ test('each state in which an execution ends has its row', () => {
     States: Record<string, { Type: string; Error?: string }>;
   };
   const ends = Object.entries(machine.States).filter(([, { Type }]) => Type === 'Succeed' || Type === 'Fail');
-  expect(named('How an execution ends').sort()).toEqual(ends.map(([name]) => name).sort());
+  expect(named(ALARMS, 'How an execution ends').sort()).toEqual(ends.map(([name]) => name).sort());
   for (const [name, { Error: error }] of ends) {
     if (error !== undefined) {
-      expect(page).toContain(`| \`${name}\` | \`${error}\` |`);
+      expect(read(ALARMS)).toContain(`| \`${name}\` | \`${error}\` |`);
     }
   }
+});
+
+test('each field of the configuration has its row', () => {
+  const { $defs: definitions } = JSON.parse(readFileSync(CONFIG_SCHEMA, 'utf8')) as {
+    $defs: { Traffic: { properties: object } };
+  };
+  const fields = Object.keys(definitions.Traffic.properties);
+  expect(named(`${PAGES}/deploy.md`, 'Fields').sort()).toEqual(fields.sort());
+});
+
+test('each named query has its row', () => {
+  expect(named(`${PAGES}/table.md`, 'Named queries').sort()).toEqual(Object.keys(NAMED_QUERIES).sort());
 });
