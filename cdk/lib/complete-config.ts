@@ -111,7 +111,7 @@ function regionMistakes({ zones }: Network, region: string | undefined): Configu
           new ConfigurationError(
             `network.zones[${n}]`,
             `${zone} is not in the Region ${region}`,
-            'Correct one of the two',
+            'Name zones of the Region, or correct `region`',
           ),
         ],
   );

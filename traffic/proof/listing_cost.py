@@ -1,7 +1,7 @@
 """Measures an hour of listings: the objects that extract-pods writes, and what compaction into one sorted Parquet file would make of them.
 
 `python listing_cost.py` prints, for a cluster of 10,000 pods listed every five minutes and every minute: the number of objects, their bytes, the
-bytes of one Parquet file with the same lines, and what Athena and S3 cost a month to read each (docs/cross-az-traffic.md).
+bytes of one Parquet file with the same lines, and what Athena and S3 cost a month to read each (docs/cross-az-traffic/cost.md).
 """
 
 import tempfile

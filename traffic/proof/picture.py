@@ -14,6 +14,7 @@ import sqlglot
 
 import answers
 import dashboard
+import font
 import statement
 from chart import human
 from cluster import utc
@@ -26,10 +27,8 @@ FILE = Path(__file__).resolve().parents[2] / "docs" / "cross-az-dashboard.svg"
 CELL_WIDTH, CELL_HEIGHT, ROW = 54, 30, 22
 #: A generated flow has so many times its bytes: a larger cluster, with dollars that one can read.
 SCALE = 2000
-#: The most pixels that a text of a table asks for, and what is between two columns.
-WIDEST, GAP = 190, 10
-#: Letters of half an em at most, and those of about one.
-_NARROW, _WIDE = frozenset("fijlrtI .,:;'|()/-_"), frozenset("mwMW%@…")
+#: The size of a table's texts, the most pixels that one asks for, and what is between two columns.
+SMALL, WIDEST, GAP = 11, 190, 10
 COLOURS = ("#3274d9", "#e0752d", "#37872d")
 
 
@@ -90,49 +89,50 @@ def _series(panel, rows, x, y, width, height):
         yield _text(at, bottom + 16, time.strftime("%H:%M"), 11, ' text-anchor="middle"')
 
 
-def width(text, size=11, bold=False):
-    """The most pixels that a text takes in a common sans-serif: DejaVu Sans is the widest of these."""
-    ems = sum(0.5 if letter in _NARROW else 1.02 if letter in _WIDE else 0.78 if letter.isupper() else 0.64 for letter in text)
-    return ems * size * (1.12 if bold else 1)
+def _wide(text, bold=False):
+    """The pixels that a text of a table takes."""
+    return font.width(text, SMALL, bold)
 
 
 def _cut(text, room):
     """A text that takes no more than so many pixels: cut, and with an ellipsis, if it is longer."""
     # The room is a sum of floating-point numbers.
-    if width(text) <= room + 0.1:
+    if _wide(text) <= room + 0.1:
         return text
-    return next(text[:end] + "…" for end in range(len(text) - 1, -1, -1) if width(text[:end] + "…") <= room)
+    return next(text[:end] + "…" for end in range(len(text) - 1, -1, -1) if _wide(text[:end] + "…") <= room)
 
 
 def _in_two_lines(name):
     """The name of a column in two lines that are about as long, if it has several words."""
     words = name.split("_")
     lines = [("_".join(words[:end]) + "_" * (0 < end < len(words)), "_".join(words[end:])) for end in range(len(words))]
-    return min(lines, key=lambda pair: max(width(line, bold=True) for line in pair))
+    return min(lines, key=lambda pair: max(_wide(line, bold=True) for line in pair))
 
 
 def _rooms(least, wanted, room):
     """The pixels of each column: what it needs at least, and of what is left, as its texts want it."""
     more = [want - need for need, want in zip(least, wanted)]
     left = room - sum(least)
+    if left < 0:
+        raise ValueError(f"the columns of a table need {sum(least):.0f} pixels, and its panel has {room}: make it wider in dashboard.py")
     return [need + (left * share / sum(more) if left < sum(more) else share + (left - sum(more)) / len(more)) for need, share in zip(least, more)]
 
 
 def _table(panel, rows, x, y, panel_width, height):
     units, names = dict(panel.units), list(rows[0])
     cells = [[shown(row[name], units.get(name, "short")) for name in names] for row in rows[: int((height - 56) // ROW)]]
-    longest = [max(width(line[number]) for line in cells) for number in range(len(names))]
+    longest = [max(_wide(line[number]) for line in cells) for number in range(len(names))]
     # A number is never cut.
-    least = [max(*(width(line, bold=True) for line in _in_two_lines(name)), longest[number] if name in units else 0) + GAP for number, name in enumerate(names)]
+    least = [max(*(_wide(line, bold=True) for line in _in_two_lines(name)), longest[number] if name in units else 0) + GAP for number, name in enumerate(names)]
     wanted = [max(need, min(WIDEST, longest[number]) + GAP) for number, need in enumerate(least)]
     at = x + 10
     for number, room in enumerate(_rooms(least, wanted, panel_width - 20)):
         name = names[number]
-        for line, text in enumerate(("", name) if width(name, bold=True) <= room - GAP else _in_two_lines(name)):
+        for line, text in enumerate(("", name) if _wide(name, bold=True) <= room - GAP else _in_two_lines(name)):
             if text:
-                yield _text(at, y + 38 + 13 * line, text, 11, ' font-weight="bold"')
+                yield _text(at, y + 38 + 13 * line, text, SMALL, ' font-weight="bold"')
         for line, row in enumerate(cells):
-            yield _text(at, y + 48 + ROW * (line + 1), _cut(row[number], room - GAP), 11)
+            yield _text(at, y + 48 + ROW * (line + 1), _cut(row[number], room - GAP), SMALL)
         at += room
 
 
@@ -142,7 +142,7 @@ def svg():
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in built) * CELL_HEIGHT
     width = 24 * CELL_WIDTH
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" fill="#222">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {font.STYLE} fill="#222">',
         "<title>The panels of the Grafana dashboard, on three hours of two generated clusters</title>",
         f'<rect width="{width}" height="{height}" fill="#f4f5f5"/>',
     ]

@@ -1,10 +1,6 @@
-"""What the tests of single rules share: a small cluster, the query without a rule, and whether a test fails then."""
-
-import unittest
-from unittest import mock
+"""The small cluster that the tests of single rules share."""
 
 import answers
-import statement
 from cluster import ZONES, Builder, utc
 from records import Log
 from story import BEGIN, DAY, END, LISTINGS
@@ -59,28 +55,3 @@ class LoggedScene(Scene):
     def __init__(self):
         super().__init__(described=True)
         self.log = self.recorder = Log(self.cluster, 1, Scenario("one rule", "", late=0), self.builder)
-
-
-def without(text, instead):
-    """The context in which cross-az.sql has `instead` in the place of `text`, which it must have."""
-    read = statement.read
-
-    def changed(name):
-        query = read(name)
-        if name != "cross-az":
-            return query
-        if text not in query:
-            raise ValueError(f"the query has no {text!r}")
-        return query.replace(text, instead)
-
-    return mock.patch.object(statement, "read", changed)
-
-
-def fails_without(tests, text, instead, name):
-    """Whether a test of a class fails without a rule. One that ends with an error is an error: it shows nothing."""
-    result = unittest.TestResult()
-    with without(text, instead):
-        tests(name).run(result)
-    if result.errors:
-        raise AssertionError(result.errors[0][1])
-    return bool(result.failures)

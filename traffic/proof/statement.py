@@ -20,14 +20,12 @@ def without_comments(text):
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
 
 
-def read(name):
-    """The text of sql/NAME.sql, without comments."""
-    return without_comments((SQL / f"{name}.sql").read_text(encoding="utf-8")).strip()
-
-
-def read_with_ports():
-    """The text of sql/cross-az.sql, with the lines that are for the ports only."""
-    return without_comments(re.sub(r"^( *)--port ", r"\1", (SQL / "cross-az.sql").read_text(encoding="utf-8"), flags=re.MULTILINE)).strip()
+def read(name, vpc_id=None, marks=()):
+    """The text of sql/NAME.sql, without comments. `vpc_id`: the VPC that counts, of flow logs of several. `marks`: of other lines that are no comments then."""
+    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    for mark in marks if vpc_id is None else (*marks, "vpc"):
+        text = re.sub(rf"^( *)--{mark} ", r"\1", text, flags=re.MULTILINE)
+    return without_comments(text if vpc_id is None else text.replace(":vpc_id", vpc_id)).strip()
 
 
 def with_parameters(text, **parameters):
@@ -74,14 +72,14 @@ WITH_CROSS_AZ = "by-service-and-port"
 ALL_CLUSTERS, UNKNOWN_CLUSTER = "(all)", "(unknown)"
 
 
-def named(name, begin=None, end=None, **parameters):
+def named(name, begin=None, end=None, vpc_id=None, **parameters):
     """A query for people. `begin` and `end` are SQL; default: the last days, as many as the named query has.
 
     Parameters besides: `cluster`, `usd_per_gb`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, `interval`, if the query has them.
     """
-    text = read(name)
+    text = read(name, vpc_id)
     if name == WITH_CROSS_AZ:
-        text = text.replace(":cross_az\n", with_parameters(read_with_ports().replace("TIMESTAMP ':until'", "date_trunc('hour', :to)"), **kinds()) + "\n")
+        text = text.replace(":cross_az\n", with_parameters(read("cross-az", vpc_id, ["port"]).replace("TIMESTAMP ':until'", "date_trunc('hour', :to)"), **kinds()) + "\n")
     now = "CAST(current_timestamp AS timestamp)"
     values = {
         "from": begin or f"{now} - INTERVAL '{NAMED[name]}' DAY", "to": end or now, "usd_per_gb": "0.01", "nat_usd_per_gb": "0.045", "internet_usd_per_gb": "NULL",
@@ -100,9 +98,9 @@ def kinds():
 INTERVAL = 60
 
 
-def cross_az(until, usd_per_gb="0.01", interval=INTERVAL):
+def cross_az(until, usd_per_gb="0.01", interval=INTERVAL, vpc_id=None):
     """The query, for the three hours before `until` (a datetime at a full hour, UTC)."""
-    return with_parameters(read("cross-az"), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb, interval=interval, **kinds())
+    return with_parameters(read("cross-az", vpc_id), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb, interval=interval, **kinds())
 
 
 def _hours_before(until):
@@ -116,9 +114,9 @@ def store(until, hours=None, usd_per_gb="0.01"):
     return text
 
 
-def store_template(usd_per_gb="0.01", until="{}", hours="{}"):
+def store_template(usd_per_gb="0.01", until="{}", hours="{}", vpc_id=None):
     """The same statement for the state machine: with {} for the window's end and for the hours, which States.Format fills in."""
-    text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
+    text = read("store").replace(":cross_az\n", read("cross-az", vpc_id) + "\n")
     return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb, interval=INTERVAL, **kinds())
 
 
@@ -135,15 +133,15 @@ def _names(clusters):
     return ", ".join(f"'{name}'" for name in clusters)
 
 
-def check_inputs(until, windows=HOURLY, now=None, clusters=CLUSTERS):
+def check_inputs(until, windows=HOURLY, now=None, clusters=CLUSTERS, vpc_id=None):
     """The query that tells which hours can be stored. `now`: a datetime instead of the present."""
-    text = check_inputs_template(windows, until=until.strftime(UNTIL_FORMAT), clusters=clusters)
+    text = check_inputs_template(windows, until=until.strftime(UNTIL_FORMAT), clusters=clusters, vpc_id=vpc_id)
     return text if now is None else at(text, now)
 
 
-def check_inputs_template(windows=HOURLY, until="{}", clusters=CLUSTERS):
+def check_inputs_template(windows=HOURLY, until="{}", clusters=CLUSTERS, vpc_id=None):
     """The same query for the state machine."""
-    return with_parameters(read("check-inputs"), until=until, windows=windows, reach=3 * windows, clusters=_names(clusters))
+    return with_parameters(read("check-inputs", vpc_id), until=until, windows=windows, reach=3 * windows, clusters=_names(clusters))
 
 
 def add_cluster():

@@ -111,7 +111,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.found(cluster="another"), {})
 
     def test_hours_of_the_past_have_the_services_of_that_time(self):
-        # What docs/cross-az-traffic.md says to replace in the text of the named query.
+        # What docs/cross-az-traffic/table.md says to replace in the text of the named query.
         self.scene.cluster.kubernetes_services = [KubernetesService("shop", "server", {"component": "server"}, ((80, "TCP", 8080, None),))]
         self.flow((40000, 8080), size=5)
         text = statement.named(QUERY).replace("date_trunc('hour', CAST(current_timestamp AS timestamp))", time(UNTIL))

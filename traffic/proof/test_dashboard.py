@@ -11,6 +11,7 @@ import jsonschema
 import sqlglot
 
 import dashboard
+import font
 import picture
 import statement
 import tables
@@ -133,7 +134,7 @@ class Picture(unittest.TestCase):
         boxes = []
         for text in root.iter(f"{svg}text"):
             size, bold = float(text.get("font-size")), text.get("font-weight") == "bold"
-            wide = picture.width(text.text or "", size, bold)
+            wide = font.width(text.text or "", size, bold)
             left = float(text.get("x")) - {"middle": wide / 2, "end": wide}.get(text.get("text-anchor"), 0)
             # From the top of its capitals to the ends of a `y`.
             boxes.append((left, float(text.get("y")) - 0.75 * size, left + wide, float(text.get("y")) + 0.25 * size, text.text))

@@ -2,7 +2,8 @@
 
 import unittest
 
-from scene import TEN, A, B, Scene, fails_without
+import rules
+from scene import TEN, A, B, Scene
 from traffic import Outside
 
 #: Between two listings.
@@ -47,7 +48,7 @@ class Directions(unittest.TestCase):
         self.assertEqual(self.scene.found(), {("cluster", "(unlisted node)", A[1], "(unknown)", B[1]): 1000})
 
 
-#: As in test_rules.py.
+#: As in rules.py.
 WITHOUT = {
     "a record without a direction shows the other end": ("CASE WHEN is_of_other_end THEN either_who END", "NULL", "test_the_destinations_record_shows_that_it_is_the_clusters"),
     "and of the source": ("CASE WHEN is_of_other_end THEN either_who END", "NULL", "test_the_sources_record_shows_that_it_is_the_clusters"),
@@ -60,11 +61,8 @@ WITHOUT = {
 }
 
 
-class EveryRuleIsNeeded(unittest.TestCase):
-    def test_without_it_the_query_is_wrong(self):
-        for rule, change in WITHOUT.items():
-            with self.subTest(rule=rule):
-                self.assertTrue(fails_without(Directions, *change), "the query is right without it")
+class EveryRuleIsNeeded(rules.EveryRuleIsNeeded, unittest.TestCase):
+    rules = ((Directions, WITHOUT),)
 
 
 if __name__ == "__main__":

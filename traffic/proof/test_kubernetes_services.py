@@ -298,7 +298,7 @@ class TakenForNothingElse(unittest.TestCase):
         for name in ("what-to-do", "kubernetes-services", "by-service-and-port"):
             self.assertRegex(statement.read(name), r"WHERE \(?kind = 'service'")
         for name in ("what-to-do", "kubernetes-services"):
-            # Athena scans a table for each mention. docs/cross-az-traffic.md has what it costs.
+            # Athena scans a table for each mention. docs/cross-az-traffic/cost.md has what it costs.
             self.assertEqual(scans(statement.named(name), "pods"), 1)
         self.assertEqual(scans(statement.named("what-to-do"), "cross_az_traffic"), 6)
 

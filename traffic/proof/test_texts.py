@@ -71,11 +71,11 @@ class Statements(unittest.TestCase):
             self.assertEqual(scans(text, "flow_logs"), 1)
 
     def test_docs_say_how_often_the_listings_are_read(self):
-        page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic.md").read_text(encoding="utf-8")
+        page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic" / "cost.md").read_text(encoding="utf-8")
         self.assertIn(f"mention of the table: {scans(statement.cross_az(utc(*DAY, 12)), 'pods')} times", page)
 
     def test_docs_say_how_long_a_record_is(self):
-        page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic.md").read_text(encoding="utf-8")
+        page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic" / "cost.md").read_text(encoding="utf-8")
         for name, says in (("steady", "{} bytes a record as text"), ("ipv6", "({} with IPv6)")):
             rows = [row for rows in World(scenario(name), 2, 6).traffic.records.values() for row in rows]
             # As text: the fields with a space between them, and the end of the line.

@@ -1,5 +1,5 @@
 -- What each group of pods pays for crossing Availability Zones: for what it sends the price of leaving a zone, for what it receives that of
--- entering one. The group is a label, such as one of teams, or a workload (docs/cross-az-traffic.md, `groupLabels`).
+-- entering one. The group is a label, such as one of teams, or a workload (docs/cross-az-traffic/deploy.md, `groupLabels`).
 --   :from, :to   the time range; of the named query the last 30 days
 --   :cluster     the cluster; (all) for all of them
 -- What a service in the VPC pays for its own end is paid by the group that uses it.

@@ -28,6 +28,7 @@
 --   :clusters  the clusters that are listed, as a list of SQL
 --   :windows   how many windows, from 1 to 24
 --   :reach     the hours of all windows: three times :windows
+--   :vpc_id    in the line that begins with --vpc, as in cross-az.sql
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. It mentions flow_logs once and reads three of its
 -- columns. The conditions on partitions are those of cross-az.sql, for more hours.
@@ -72,6 +73,7 @@ flows AS (
       BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR AS varchar), 1, 13)
           AND substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 13)
     AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - :reach * 3600
+    --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
   GROUP BY start - mod(start, 3600)
 ),
 listings AS (

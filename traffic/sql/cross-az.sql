@@ -40,7 +40,8 @@
 --   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses. If nothing tells, it does not
 --     count, but shows that its node is at one of the ends.
 --
--- by-service-and-port.sql takes this text with the lines that begin with --port. They are comments in all other places.
+-- by-service-and-port.sql takes this text with the lines that begin with --port. They are comments in all other places. So are those that begin with
+-- --vpc, unless the flow logs are those of several VPCs and tell which one by the field vpc-id: then :vpc_id is the VPC that counts.
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
 -- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
@@ -345,6 +346,7 @@ flows AS (
     AND log_status = 'OK' AND action = 'ACCEPT'
     -- A flow log that was there already may lack a field. Without these, nothing counts.
     AND pkt_srcaddr IS NOT NULL AND pkt_dstaddr IS NOT NULL AND bytes IS NOT NULL
+    --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
 ),
 records AS (
   SELECT

@@ -13,6 +13,7 @@ totals AS (
     count(nullif(srcaddr, '-')) AS srcaddr_values, count(nullif(dstaddr, '-')) AS dstaddr_values,
     count(nullif(pkt_srcaddr, '-')) AS pkt_srcaddr_values, count(nullif(pkt_dstaddr, '-')) AS pkt_dstaddr_values,
     count(srcport) AS srcport_values, count(dstport) AS dstport_values, count(protocol) AS protocol_values,
+    --vpc count(nullif(vpc_id, '-')) AS vpc_id_values,
     -- The times of a record may be late by a minute.
     count(CASE WHEN "end" - start <= 60 + :interval THEN 1 END) AS interval_values
   FROM flow_logs
@@ -35,6 +36,7 @@ fields AS (
       WHEN 'srcaddr' THEN srcaddr_values WHEN 'dstaddr' THEN dstaddr_values
       WHEN 'pkt-srcaddr' THEN pkt_srcaddr_values WHEN 'pkt-dstaddr' THEN pkt_dstaddr_values
       WHEN 'srcport' THEN srcport_values WHEN 'dstport' THEN dstport_values WHEN 'protocol' THEN protocol_values
+      --vpc WHEN 'vpc-id' THEN vpc_id_values
       ELSE interval_values
     END AS found
   FROM totals AS t
@@ -48,6 +50,7 @@ fields AS (
     ('az-id', 'nodes without the label of the zone''s ID have the zone''s name; NAT gateways have no zone'),
     ('srcport', 'ports and by-service-and-port tell none'), ('dstport', 'ports and by-service-and-port tell none'), ('protocol', 'ports and by-service-and-port tell none'),
     ('traffic-path', 'traffic that leaves the VPC has no path; it is only for egress, so about half of the records lack it anyway'),
+    --vpc ('vpc-id', 'records of other VPCs are not left out'),
     ('aggregation interval', 'bytes near a full hour may count twice: set flowLogsIntervalMinutes to 10')
   ) AS f (field, without)
 )

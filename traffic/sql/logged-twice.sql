@@ -1,5 +1,5 @@
 -- Interfaces that two flow logs log at the same time, in what was delivered in the last 24 hours to the folder that is read. The table has
--- their bytes and dollars twice. No row means that each is logged once. docs/cross-az-traffic.md says what to do.
+-- their bytes and dollars twice. No row means that each is logged once. docs/cross-az-traffic/existing-flow-logs.md says what to do.
 --
 -- A file has the ID of its flow log in its name (VPC User Guide, "Flow log files"), and "$path" is the file of a row (Trino documentation,
 -- "Hive connector", special columns).
@@ -16,6 +16,7 @@ logs AS (
     AND year || '-' || month || '-' || day || ' ' || hour
       BETWEEN substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(current_timestamp AS varchar), 1, 13)
     AND log_status = 'OK' AND action = 'ACCEPT'
+    --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
   GROUP BY interface_id, regexp_extract("$path", '_vpcflowlogs_[^/]*_(fl-[0-9a-f]+)_', 1)
 ),
 beside AS (

@@ -4,6 +4,7 @@ SELECT
   year || '-' || month || '-' || day || ' ' || hour AS delivered, interface_id, max(instance_id) AS instance_id, count(*) AS skipped
 FROM flow_logs
 WHERE log_status = 'SKIPDATA'
+  --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
   AND year IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 4), substr(CAST(current_timestamp AS varchar), 1, 4))
   AND month IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 6, 2), substr(CAST(current_timestamp AS varchar), 6, 2))
   AND day IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 9, 2), substr(CAST(current_timestamp AS varchar), 9, 2))

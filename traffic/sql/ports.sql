@@ -1,5 +1,5 @@
 -- Bytes and cost by port, in what was delivered in the last 24 hours to the folder that is read: of all records, whichever cluster or
--- service they are of. docs/cross-az-traffic.md says what the columns are.
+-- service they are of. docs/cross-az-traffic/table.md says what the columns are.
 --   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another
 --
 -- The port is the server's: the one below 32768, if the other is not. A client's port is 32768 or more where nobody changed
@@ -26,6 +26,7 @@ records AS (
     AND year || '-' || month || '-' || day || ' ' || hour
       BETWEEN substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(current_timestamp AS varchar), 1, 13)
     AND log_status = 'OK' AND action = 'ACCEPT' AND flow_direction IN ('egress', 'ingress')
+    --vpc AND coalesce(nullif(vpc_id, '-'), ':vpc_id') = ':vpc_id'
     AND NOT coalesce(instance_id = '-' AND CASE flow_direction WHEN 'egress' THEN srcaddr <> pkt_srcaddr ELSE dstaddr <> pkt_dstaddr END, FALSE)
 ),
 pairs AS (

@@ -6,7 +6,7 @@
 --   :region           the Region, such as us-east-2
 -- The bill has a line for each end (operation InterZone-Out where a byte leaves a zone, InterZone-In where it enters another), with the
 -- instance or the service as its resource. So does the table: an end of a cluster is an instance of the cluster, the other end of
--- egress and ingress a service. What AWS bills for the cluster's instances and the table does not have is `missing_gb`; docs/cross-az-traffic.md
+-- egress and ingress a service. What AWS bills for the cluster's instances and the table does not have is `missing_gb`; docs/cross-az-traffic/bill.md
 -- says what it can be. It is too small by what pods without an instance send and receive (Fargate): the table has their ends, the bill
 -- has no instance of the cluster for them. Lines of other operations (PublicIP-In, VPCPeering-In, …) are `not_between_zones_gb`: the table
 -- does not have them.

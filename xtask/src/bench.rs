@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds what is measured, runs criterion's benchmark, and has the rest
 //! measured and written to docs/performance.md by the program `bench` of the tests. Python measures
-//! the cross-AZ traffic, and writes to docs/cross-az-traffic.md.
+//! the cross-AZ traffic, and writes to docs/cross-az-traffic/accuracy.md.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};

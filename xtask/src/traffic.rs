@@ -28,7 +28,7 @@ pub(crate) fn demo(workspace: &Workspace, args: &[OsString]) -> Result<Command> 
 }
 
 /// What `cargo xtask bench --only traffic` runs, one after another: how right the result is, for
-/// docs/cross-az-traffic.md and `target/traffic-truth.json`, and the query on ten million records.
+/// docs/cross-az-traffic/accuracy.md and `target/traffic-truth.json`, and the query on ten million records.
 pub(crate) fn measurements(workspace: &Workspace) -> Result<[Command; 2]> {
     let python = python::set_up(workspace)?;
     let target = workspace.target()?;
@@ -45,7 +45,7 @@ pub(crate) fn measurements(workspace: &Workspace) -> Result<[Command; 2]> {
     Ok([
         command(
             "traffic/proof/truth.py",
-            &["--page", "docs/cross-az-traffic.md"],
+            &["--page", "docs/cross-az-traffic/accuracy.md"],
             "traffic-truth.json",
         ),
         command("traffic/proof/bench.py", &[], "traffic-bench.json"),

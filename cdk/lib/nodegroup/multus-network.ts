@@ -130,15 +130,15 @@ export function planNetwork({
   if (zones.length < 2 || zones.length > 3 || new Set(zones).size < zones.length) {
     throw new ConfigurationError(
       'zones',
-      'not two or three different zones',
-      'EKS needs subnets in two zones at least',
+      `${JSON.stringify(zones)} are not two or three different zones`,
+      'Name two or three. EKS needs subnets in two zones at least',
     );
   }
   if ('vpcId' in vpc) {
     if (vpc.nodeSubnetIds.length !== zones.length) {
       throw new ConfigurationError(
         'vpc.nodeSubnetIds',
-        'not one subnet for each zone',
+        `expected a subnet for each of ${zones.length} zones, found ${vpc.nodeSubnetIds.length}`,
         'Name one for each zone, in their order',
       );
     }
@@ -150,7 +150,7 @@ export function planNetwork({
     throw new ConfigurationError(
       'vpc.cidr',
       `${JSON.stringify(cidr)} is not an IPv4 CIDR block of /16 to /20`,
-      'Correct it',
+      `Write one such as ${DEFAULT_CIDR}`,
     );
   }
   return planSubnets(networks, zones.length, halves(cidr)[1], 'networks');

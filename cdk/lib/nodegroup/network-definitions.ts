@@ -213,7 +213,8 @@ function checkZone(
     throw new ConfigurationError(`${field}.${what}`, problem, remedy);
   };
   const block = (what: string, text: string): Range =>
-    ofCidr(text) ?? fail(what, `${JSON.stringify(text)} is not an IPv4 CIDR block`, 'Correct it');
+    ofCidr(text) ??
+    fail(what, `${JSON.stringify(text)} is not an IPv4 CIDR block`, 'Write one such as 10.0.1.0/24');
   const subnet = block('cidr', cidr);
   const pods = block('podRange', podRange);
   const usable = { first: subnet.first + FIRST_OF_AWS, last: subnet.last - LAST_OF_AWS };

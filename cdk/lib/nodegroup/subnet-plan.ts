@@ -55,7 +55,11 @@ export function planSubnets(
 ): Map<string, PlannedSubnet[]> {
   const block = ofCidr(cidr);
   if (block === undefined) {
-    throw new ConfigurationError(field, `${JSON.stringify(cidr)} is not an IPv4 CIDR block`, 'Correct it');
+    throw new ConfigurationError(
+      field,
+      `${JSON.stringify(cidr)} is not an IPv4 CIDR block`,
+      'Write one such as 10.0.128.0/17',
+    );
   }
   const plan = new Map<string, PlannedSubnet[]>();
   let next = block.first;
@@ -112,12 +116,16 @@ function check(
     throw new ConfigurationError(
       `${field}.name`,
       `${JSON.stringify(name)} is not a name of its own of 1 to 64 characters`,
-      'Correct it',
+      'Give the network another name',
     );
   }
   // VPC's limits of a subnet (VPC User Guide, "Subnet sizing").
   if (!Number.isInteger(prefixLength) || prefixLength < 16 || prefixLength > 28) {
-    throw new ConfigurationError(`${field}.prefixLength`, `${prefixLength} is not 16 to 28`, 'Correct it');
+    throw new ConfigurationError(
+      `${field}.prefixLength`,
+      `${prefixLength} is not 16 to 28`,
+      'Write a whole number of this range',
+    );
   }
   if (
     podPrefixLength !== undefined &&

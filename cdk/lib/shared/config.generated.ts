@@ -730,6 +730,10 @@ export interface Traffic {
    */
   flowLogsKeyArn?: string;
   /**
+   * With flowLogsLocation: the id of the clusters' VPC, if the folder has the flow logs of other VPCs too. Their format needs the field vpc-id. Default: all records count.
+   */
+  flowLogsVpcId?: string;
+  /**
    * With flowLogsLocation: the longest aggregation interval of the flow logs, in minutes. Default: 1.
    */
   flowLogsIntervalMinutes?: 1 | 10;

@@ -1,4 +1,4 @@
-/** The alarms of the cross-AZ traffic. docs/cross-az-traffic.md describes the response to each alarm. */
+/** The alarms of the cross-AZ traffic. docs/cross-az-traffic/alarms.md describes the response to each alarm. */
 import { Duration } from 'aws-cdk-lib';
 import { ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
@@ -37,7 +37,7 @@ export class TrafficAlarms extends AlarmSet {
     super(scope, id, {
       namePrefix: `${traffic.namePrefix}-cross-az-traffic`,
       topicArn,
-      pageOf: () => 'cross-az-traffic.md#when-it-fails',
+      pageOf: () => 'cross-az-traffic/alarms.md',
     });
     const { stateMachine, deadLetterQueue } = traffic;
     const period = Duration.minutes(5);

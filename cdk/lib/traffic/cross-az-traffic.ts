@@ -192,6 +192,7 @@ export class CrossAzTraffic extends Construct {
   private readonly logGroups: LogGroups;
   private readonly usdPerGb: number;
   private readonly intervalMinutes: number;
+  private readonly flowLogsVpcId: string | undefined;
 
   constructor(
     scope: Construct,
@@ -203,8 +204,10 @@ export class CrossAzTraffic extends Construct {
     const clusters = [props.cluster, ...(props.moreClusters ?? [])];
     this.clusterNames = clusters.map(({ clusterName }) => clusterName);
     this.usdPerGb = props.usdPerGb ?? crossAzUsdPerGb();
-    this.intervalMinutes =
-      ('flowLogsLocation' in props.source ? props.source.flowLogsIntervalMinutes : undefined) ?? 1;
+    const { flowLogsIntervalMinutes = 1, flowLogsVpcId } =
+      'flowLogsLocation' in props.source ? props.source : {};
+    this.intervalMinutes = flowLogsIntervalMinutes;
+    this.flowLogsVpcId = flowLogsVpcId;
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
     this.logGroups = new LogGroups(this, {
       retention: props.logRetention,
@@ -222,6 +225,7 @@ export class CrossAzTraffic extends Construct {
         prices: otherPrices(Stack.of(this).region, props),
         region: Stack.of(this).region,
         ...(props.costAndUsageTable === undefined ? {} : { costAndUsageTable: props.costAndUsageTable }),
+        ...(flowLogsVpcId === undefined ? {} : { flowLogsVpcId }),
       },
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
     });
@@ -288,9 +292,10 @@ export class CrossAzTraffic extends Construct {
       // Not a substitution of CloudFormation, which would not escape the line breaks of the SQL for JSON.
       definitionBody: DefinitionBody.fromString(
         machineDefinition({
-          store: storeStatement(this.usdPerGb, this.intervalMinutes),
+          store: storeStatement(this.usdPerGb, this.intervalMinutes, this.flowLogsVpcId),
           metrics: metricsStatement(this.props.topPairs ?? DEFAULT_PAIRS, this.clusterNames),
           clusters: this.clusterNames,
+          flowLogsVpcId: this.flowLogsVpcId,
         }),
       ),
       definitionSubstitutions: {

@@ -27,24 +27,29 @@ interface TableInput {
   readonly StorageDescriptor: { readonly Columns: readonly Column[] };
 }
 
-/** Returns the SQL of a file, without its comment lines. */
-export function sql(name: string): string {
-  return lines(name)
+/**
+ * Returns the SQL of a file, without its comment lines.
+ *
+ * @param name the file
+ * @param vpcId the VPC that counts, if the flow logs are those of several and tell which one
+ * @param marks the marks of other lines that are no comments in this text
+ */
+export function sql(name: string, vpcId?: string, marks: readonly string[] = []): string {
+  const kept = vpcId === undefined ? marks : [...marks, 'vpc'];
+  const text = lines(name)
+    .map((line) => kept.reduce((done, mark) => done.replace(new RegExp(`^( *)--${mark} `), '$1'), line))
     .filter((line) => !line.trimStart().startsWith('--'))
     .join('\n')
     .trim();
+  return vpcId === undefined ? text : text.replaceAll(':vpc_id', vpcId);
 }
 
 /** The named query that has the text of `cross-az.sql` in it. */
 const WITH_CROSS_AZ = 'by-service-and-port';
 
 /** Returns `cross-az.sql` with the lines that are for the ports only, for the end of the time range of a named query. */
-function crossAzWithPorts(): string {
-  const text = lines('cross-az')
-    .map((line) => line.replace(/^( *)--port /, '$1'))
-    .filter((line) => !line.trimStart().startsWith('--'))
-    .join('\n')
-    .trim();
+function crossAzWithPorts(vpcId?: string): string {
+  const text = sql('cross-az', vpcId, ['port']);
   return withParameters(text.replaceAll("TIMESTAMP ':until'", "date_trunc('hour', :to)"), {
     ...serviceKinds(),
   });
@@ -72,6 +77,8 @@ export interface NamedQueryValues {
   readonly region: string;
   /** The table of the export of the bill, `DATABASE.TABLE`. */
   readonly costAndUsageTable?: string;
+  /** The VPC that counts, if the flow logs are those of several. */
+  readonly flowLogsVpcId?: string;
 }
 
 /**
@@ -80,8 +87,10 @@ export interface NamedQueryValues {
  * @param name the query's name
  */
 export function namedQuery(name: string, values: NamedQueryValues): string | undefined {
+  const { flowLogsVpcId: vpcId } = values;
+  const query = sql(name, vpcId);
   const text =
-    name === WITH_CROSS_AZ ? sql(name).replace(':cross_az\n', () => `${crossAzWithPorts()}\n`) : sql(name);
+    name === WITH_CROSS_AZ ? query.replace(':cross_az\n', () => `${crossAzWithPorts(vpcId)}\n`) : query;
   const now = 'CAST(current_timestamp AS timestamp)';
   const usd = (price?: number): string => (price === undefined ? 'NULL' : String(price));
   if (text.includes(':cost_and_usage') && values.costAndUsageTable === undefined) {
@@ -110,9 +119,10 @@ export function namedQuery(name: string, values: NamedQueryValues): string | und
  *
  * @param windows the number of windows of three hours
  * @param clusters the names of the clusters that are listed
+ * @param vpcId the VPC that counts, if the flow logs are those of several
  */
-export function checkInputsStatement(windows: number, clusters: readonly string[]): string {
-  return withParameters(sql('check-inputs'), {
+export function checkInputsStatement(windows: number, clusters: readonly string[], vpcId?: string): string {
+  return withParameters(sql('check-inputs', vpcId), {
     until: '{}',
     clusters: names(clusters),
     windows: String(windows),
@@ -131,9 +141,10 @@ export function storeInputsStatement(): string {
  *
  * @param usdPerGb the price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone
  * @param intervalMinutes the longest aggregation interval of the flow logs
+ * @param vpcId the VPC that counts, if the flow logs are those of several
  */
-export function storeStatement(usdPerGb: number, intervalMinutes: number): string {
-  const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az')}\n`);
+export function storeStatement(usdPerGb: number, intervalMinutes: number, vpcId?: string): string {
+  const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az', vpcId)}\n`);
   return withParameters(text, {
     until: '{}',
     hours: '{}',
@@ -187,10 +198,12 @@ export function machineDefinition(statements: {
   readonly store: string;
   readonly metrics: string;
   readonly clusters: readonly string[];
+  readonly flowLogsVpcId?: string | undefined;
 }): string {
+  const { clusters, flowLogsVpcId } = statements;
   const remaining = new Map([
-    ['${CheckInputsSql}', checkInputsStatement(WINDOWS.hourly, statements.clusters)],
-    ['${SettleInputsSql}', checkInputsStatement(WINDOWS.settling, statements.clusters)],
+    ['${CheckInputsSql}', checkInputsStatement(WINDOWS.hourly, clusters, flowLogsVpcId)],
+    ['${SettleInputsSql}', checkInputsStatement(WINDOWS.settling, clusters, flowLogsVpcId)],
     ['${StoreInputsSql}', storeInputsStatement()],
     ['${StoreTrafficSql}', statements.store],
     ['${TrafficMetricsSql}', statements.metrics],
@@ -207,7 +220,9 @@ export function machineDefinition(statements: {
     },
   );
   if (remaining.size > 0) {
-    throw new Error(`${CROSS_AZ_TRAFFIC} does not contain ${[...remaining.keys()].join(' and ')}`);
+    throw new Error(
+      `${CROSS_AZ_TRAFFIC} does not contain ${[...remaining.keys()].join(' and ')}, which this function fills in`,
+    );
   }
   return JSON.stringify(definition);
 }
@@ -217,13 +232,23 @@ export function machineDefinition(statements: {
  *
  * @param name the table's name
  * @param locations the values of its parameters, as `flow_logs_location`; may be tokens
+ * @param more columns that the table has besides
  */
 export function tableInput(
   name: 'flow_logs' | 'pods',
   locations: Readonly<Record<string, string>>,
+  more: readonly Column[] = [],
 ): CfnTable.TableInputProperty {
-  return camelCased(readTable(name), locations) as CfnTable.TableInputProperty;
+  const { StorageDescriptor: storage, ...table } = readTable(name);
+  const columns = [...storage.Columns, ...more];
+  return camelCased(
+    { ...table, StorageDescriptor: { ...storage, Columns: columns } },
+    locations,
+  ) as CfnTable.TableInputProperty;
 }
+
+/** The column of {@link tableInput} that tells the VPC of a record. Only flow logs that exist already may have its field. */
+export const VPC_COLUMN: Column = { Name: 'vpc_id', Type: 'string' };
 
 /** Returns the LogFormat of the flow log: the columns of its table in the same order, with `az_id` as `${az-id}`. */
 export function flowLogFormat(): string {
@@ -247,7 +272,9 @@ function readTable(name: string): TableInput {
 function withParameters(text: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values).reduce((done, [name, value]) => {
     if (!done.includes(`:${name}`)) {
-      throw new Error(`the SQL has no parameter :${name}`);
+      throw new Error(
+        `the SQL has no parameter :${name}. The head of its file in traffic/sql names its parameters`,
+      );
     }
     return done.replaceAll(`:${name}`, () => value);
   }, text);

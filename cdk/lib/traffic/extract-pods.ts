@@ -34,7 +34,7 @@ export interface ListedCluster {
   readonly assumeRoleArn?: string;
   /**
    * Whether to create an access entry for the function's role. Set it to false for a cluster with the authentication mode
-   * `CONFIG_MAP`, which needs an entry in the ConfigMap aws-auth instead (docs/cross-az-traffic.md).
+   * `CONFIG_MAP`, which needs an entry in the ConfigMap aws-auth instead (docs/cross-az-traffic/by-hand.md).
    *
    * @default - true if the cluster is in the stack's Region and the function reads it with its own role
    */

@@ -75,6 +75,11 @@ export function checkProps({
       'Use 1 or 10',
     );
   }
+  const vpcId = 'flowLogsLocation' in source ? source.flowLogsVpcId : undefined;
+  // It becomes a part of the SQL.
+  if (vpcId !== undefined && !/^vpc-[0-9a-f]+$/.test(vpcId)) {
+    throw new ConfigurationError('source.flowLogsVpcId', `${vpcId} is not the id of a VPC`, 'Write vpc-…');
+  }
   for (const [field, value, min, max] of [
     ['usdPerGb', usdPerGb, 0, 1000],
     ['natGatewayUsdPerGb', natGatewayUsdPerGb, 0, 1000],

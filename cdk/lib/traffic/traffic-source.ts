@@ -16,6 +16,7 @@ export function trafficSource({
   flowLogsLocation,
   flowLogsKeyArn,
   flowLogsIntervalMinutes,
+  flowLogsVpcId,
 }: Traffic): TrafficSource {
   const sources: readonly TrafficSource[] = [
     ...(vpcId === undefined ? [] : [{ vpcId }]),
@@ -27,6 +28,7 @@ export function trafficSource({
             flowLogsLocation,
             ...(flowLogsKeyArn === undefined ? {} : { flowLogsKeyArn }),
             ...(flowLogsIntervalMinutes === undefined ? {} : { flowLogsIntervalMinutes }),
+            ...(flowLogsVpcId === undefined ? {} : { flowLogsVpcId }),
           },
         ]),
   ];
@@ -50,6 +52,13 @@ export function trafficSource({
       'traffic.flowLogsIntervalMinutes',
       'there is no flowLogsLocation',
       'Remove flowLogsIntervalMinutes: the stack makes a flow log with an interval of one minute',
+    );
+  }
+  if (flowLogsVpcId !== undefined && flowLogsLocation === undefined) {
+    throw new ConfigurationError(
+      'traffic.flowLogsVpcId',
+      'there is no flowLogsLocation',
+      'Remove flowLogsVpcId: the flow logs of the stack are those of one VPC',
     );
   }
   return source;

@@ -18,6 +18,7 @@ import { ConfigurationError } from '../shared/configuration-error';
 import {
   NAMED_QUERIES,
   type NamedQueryValues,
+  VPC_COLUMN,
   flowLogFormat,
   namedQuery,
   purpose,
@@ -63,6 +64,12 @@ export type TrafficSource =
        * @default 1
        */
       readonly flowLogsIntervalMinutes?: number;
+      /**
+       * The id of the clusters' VPC, not a token, if the folder has the flow logs of other VPCs too. Their format needs the field vpc-id.
+       *
+       * @default - all records count
+       */
+      readonly flowLogsVpcId?: string;
     };
 
 /** The form of {@link TrafficSource}'s location: the bucket, and the folder with what comes before the partitions. */
@@ -246,11 +253,12 @@ export class TrafficStore extends Construct {
       flow_logs: { flow_logs_location: this.flowLogsBucket.s3UrlForObject(this.flowLogsFolder) },
       pods: { pods_location: this.trafficBucket.s3UrlForObject(PODS_FOLDER) },
     };
+    const vpcColumns = this.props.queries.flowLogsVpcId === undefined ? [] : [VPC_COLUMN];
     for (const name of ['flow_logs', 'pods'] as const) {
       const table = new CfnTable(this, name === 'pods' ? 'PodsTable' : 'FlowLogsTable', {
         catalogId: Aws.ACCOUNT_ID,
         databaseName: this.databaseName,
-        tableInput: tableInput(name, tables[name]),
+        tableInput: tableInput(name, tables[name], name === 'flow_logs' ? vpcColumns : []),
       });
       table.addResourceDependency(database);
       table.applyRemovalPolicy(this.props.removalPolicy);

@@ -224,8 +224,12 @@ test('the zones of a network are those of its definitions', () => {
 });
 
 test.each<[string, Partial<MultusNetworkProps>, string]>([
-  ['one zone', { zones: ['us-west-2a'] }, 'zones: not two or three different zones'],
-  ['a zone twice', { zones: ['us-west-2a', 'us-west-2a'] }, 'zones: not two or three different zones'],
+  ['one zone', { zones: ['us-west-2a'] }, 'zones: ["us-west-2a"] are not two or three different zones'],
+  [
+    'a zone twice',
+    { zones: ['us-west-2a', 'us-west-2a'] },
+    'zones: ["us-west-2a","us-west-2a"] are not two or three different zones',
+  ],
   [
     'a VPC that is too small',
     { vpc: { cidr: '10.0.0.0/21' } },
@@ -234,7 +238,7 @@ test.each<[string, Partial<MultusNetworkProps>, string]>([
   [
     'an existing VPC with a subnet for one zone only',
     { vpc: { vpcId: 'vpc-0123456789abcdef0', networkCidr: '10.9.0.0/20', nodeSubnetIds: ['subnet-1'] } },
-    'vpc.nodeSubnetIds: not one subnet for each zone',
+    'vpc.nodeSubnetIds: expected a subnet for each of 2 zones, found 1',
   ],
 ])('%s is refused', (_, more, message) => {
   expect(() => make(more)).toThrow(message);

@@ -250,8 +250,8 @@ test.each<[string, (config: HooklineConfigFile) => object, string[]]>([
     'a zone of another Region',
     (config) => ({ ...config, region: 'eu-west-1' }),
     [
-      'network.zones[0]: us-west-2a is not in the Region eu-west-1. Correct one of the two',
-      'network.zones[1]: us-west-2b is not in the Region eu-west-1. Correct one of the two',
+      'network.zones[0]: us-west-2a is not in the Region eu-west-1. Name zones of the Region, or correct `region`',
+      'network.zones[1]: us-west-2b is not in the Region eu-west-1. Name zones of the Region, or correct `region`',
     ],
   ],
   [
@@ -293,7 +293,9 @@ test.each<[string, (config: HooklineConfigFile) => object, string[]]>([
   [
     'a VPC that is too small',
     (config) => ({ ...config, network: { ...config.network, vpc: { cidr: '10.0.0.0/21' } } }),
-    ['network.vpc.cidr: "10.0.0.0/21" is not an IPv4 CIDR block of /16 to /20. Correct it'],
+    [
+      'network.vpc.cidr: "10.0.0.0/21" is not an IPv4 CIDR block of /16 to /20. Write one such as 10.0.0.0/16',
+    ],
   ],
   [
     'an existing VPC with a subnet for two of three zones',
@@ -310,7 +312,7 @@ test.each<[string, (config: HooklineConfigFile) => object, string[]]>([
       },
     }),
     [
-      'network.existingVpc.nodeSubnetIds: not one subnet for each zone. Name one for each zone, in their order',
+      'network.existingVpc.nodeSubnetIds: expected a subnet for each of 3 zones, found 2. Name one for each zone, in their order',
     ],
   ],
   [

@@ -42,6 +42,7 @@ describe('the traffic stack', () => {
         vpcId: undefined,
         flowLogsLocation:
           's3://logs/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/',
+        flowLogsVpcId: 'vpc-0123456789abcdef0',
         flowLogsKeyArn: 'arn:aws:kms:us-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab',
         costAndUsageTable: 'billing.data',
       },
@@ -249,6 +250,9 @@ describe('the traffic stack', () => {
     );
     expect(() => stackTemplate({ flowLogsIntervalMinutes: 10 })).toThrow(
       'traffic.flowLogsIntervalMinutes: there is no flowLogsLocation',
+    );
+    expect(() => stackTemplate({ flowLogsVpcId: 'vpc-0123456789abcdef0' })).toThrow(
+      'traffic.flowLogsVpcId: there is no flowLogsLocation',
     );
     expect(() => stackTemplate({ functionSubnetIds: ['subnet-0123456789abcdef0'] })).toThrow(
       'traffic: functionSubnetIds and functionSecurityGroupIds need each other',

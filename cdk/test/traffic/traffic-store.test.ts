@@ -40,8 +40,8 @@ describe('the flow log', () => {
     expect(fields).toHaveLength(17);
   });
 
-  test('has the LogFormat of docs/cross-az-traffic.md', () => {
-    const document = readFileSync(join(REPOSITORY, 'docs', 'cross-az-traffic.md'), 'utf8');
+  test('has the LogFormat of docs/cross-az-traffic/by-hand.md', () => {
+    const document = readFileSync(join(REPOSITORY, 'docs', 'cross-az-traffic', 'by-hand.md'), 'utf8');
     expect(document).toContain(`\n${String(flowLog?.Properties['LogFormat'])}\n`);
   });
 
@@ -220,6 +220,40 @@ test('the key of flow logs that exist already may be used to decrypt them, and n
   expect(keyStatements({ source: { ...source, flowLogsKeyArn } })).toEqual([
     [expect.stringContaining('StateMachine'), 'kms:Decrypt', flowLogsKeyArn],
   ]);
+});
+
+test('of the flow logs of several VPCs, one VPC counts in every statement that reads them', () => {
+  const flowLogsVpcId = 'vpc-0fedcba9876543210';
+  const flowLogsLocation =
+    's3://central-logs/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/';
+  const one = trafficTemplate({ source: { flowLogsLocation, flowLogsVpcId } });
+  const condition = `coalesce(nullif(vpc_id, '-'), '${flowLogsVpcId}') = '${flowLogsVpcId}'`;
+  const machines = one.findResources('AWS::StepFunctions::StateMachine');
+  // The check of an hourly run, that of a nightly one, and the statement that stores, which both run.
+  expect(JSON.stringify(machines).split(condition).length - 1).toBeGreaterThanOrEqual(3);
+  const queries = [...resources(one, 'AWS::Athena::NamedQuery').values()].map((query) => query.Properties);
+  const reading = queries.filter((query) => text(query['QueryString']).includes('FROM flow_logs'));
+  expect(reading.map((query) => query['Name']).sort()).toEqual([
+    'by-service-and-port',
+    'flow-log-fields',
+    'logged-twice',
+    'not-measured',
+    'ports',
+  ]);
+  for (const query of reading) {
+    expect(text(query['QueryString'])).toContain(query['Name'] === 'flow-log-fields' ? 'vpc_id' : condition);
+  }
+  one.hasResourceProperties('AWS::Glue::Table', {
+    TableInput: {
+      Name: 'flow_logs',
+      StorageDescriptor: { Columns: Match.arrayWith([{ Name: 'vpc_id', Type: 'string' }]) },
+    },
+  });
+  const all = trafficTemplate({ source: { flowLogsLocation } });
+  expect(JSON.stringify(all.toJSON())).not.toContain('vpc_id');
+  expect(() => trafficTemplate({ source: { flowLogsLocation, flowLogsVpcId: "vpc-0' OR true" } })).toThrow(
+    'source.flowLogsVpcId',
+  );
 });
 
 test('the interval of flow logs that exist already is in the statements', () => {

@@ -416,7 +416,13 @@ fn documents() -> Result<Vec<PathBuf>> {
         "SECURITY.md",
     ];
     let mut found: Vec<PathBuf> = pages.iter().map(|page| root.join(page)).collect();
-    for folder in ["docs", "docs/adr", "docs/operations", "statemachine"] {
+    for folder in [
+        "docs",
+        "docs/adr",
+        "docs/cross-az-traffic",
+        "docs/operations",
+        "statemachine",
+    ] {
         for entry in std::fs::read_dir(root.join(folder))? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "md") {
