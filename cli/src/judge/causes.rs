@@ -130,8 +130,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
             )),
             None => finding.shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered.")),
         };
-        finding = finding
-            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md). See whether its role may start executions:")
+        finding = undelivered(case, finding)
+            .say("To see whether the rule's role may start executions:")
             .run(["hookline", "check"]);
     }
     let rounds = case.deployment.rounds().filter(|_| {
@@ -139,10 +139,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         input.is_some_and(|input| case.deployment.reconcile_starts(input))
     });
     finding = match (rounds, Replay::of(case).helps) {
-        // What it starts completes no hook.
-        (Some(_), _) if lacks_hook.is_some() => finding.say(
-            "Mend the hook as below. The timeout of the hook at which it waits ends this launch.",
-        ),
+        // What starts would complete no hook.
+        _ if lacks_hook.is_some() && !is_retired(case) => finding.say(MEND_THE_HOOK),
         (Some(rounds), true) => finding.say(format!(
             "Reconcile starts it {}; the replay below starts it now.",
             when_started(rounds)
@@ -161,11 +159,25 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     found
 }
 
+/// The finding of a launch whose event started no execution, with what tells why.
+pub(super) fn undelivered(case: &Case, finding: Finding) -> Finding {
+    let launched = case.seen.as_ref().map(|seen| seen.instance.launched_at);
+    let launched = launched.or_else(|| Some(case.activity()?.started));
+    // The event comes at the launch; CloudWatch's periods are whole minutes.
+    let since = launched.unwrap_or(case.now).min(case.now - 60);
+    let at = (case.group_name(), hook_name(case));
+    rules::undelivered(finding, &case.deployment, (at.0, &at.1), (since, case.now))
+}
+
 /// Whether no launch begins with the case's profile any more.
 pub(super) fn is_retired(case: &Case) -> bool {
     let input = case.input.as_ref();
     input.is_some_and(|it| case.deployment.is_retired(it))
 }
+
+/// What to do for a launch that waits, where its group has lost the hook of the profile.
+pub(super) const MEND_THE_HOOK: &str =
+    "Mend the hook as below. The timeout of the hook at which it waits ends this launch.";
 
 pub(super) fn hook_name(case: &Case) -> String {
     match case.profile() {
@@ -358,6 +370,7 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
         Kind::NoSubnetInZone,
         Kind::SubnetFull,
         Kind::SecurityGroupMissing,
+        Kind::SecurityGroupInAnotherVpc,
         Kind::InstanceTypeTooSmall,
         Kind::DeviceIndexTaken,
         Kind::InstanceEnded,
@@ -418,6 +431,20 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
 /// codes").
 const LIMIT_EXCEEDED: &str = "NetworkInterfaceLimitExceeded";
 
+/// What AWS says where a policy denies a call, or a role's trust policy its use. Step Functions gives
+/// such an answer of Lambda's the name Lambda.AWSLambdaException, and EC2's own code is
+/// UnauthorizedOperation (IAM User Guide, "Troubleshoot access denied error messages"; AWS Lambda
+/// API Reference, Invoke).
+const DENIED: [&str; 4] = [
+    "not authorized to perform",
+    "cannot be assumed by",
+    "unable to assume",
+    "AccessDenied",
+];
+
+/// Why an error of a policy is not explained.
+const READS_NO_POLICIES: &str = "`explain` reads no policies: `check` does.";
+
 /// Why nothing that was observed explains an error.
 fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
     let is_unreadable = |finding: &Finding| finding.kind == Kind::ProfileUnreadable;
@@ -426,7 +453,8 @@ fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
             "The profile of its rule cannot be read, as told above."
         }
         // A policy stays as it is.
-        "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
+        "Hookline.AccessDenied" => READS_NO_POLICIES,
+        _ if DENIED.iter().any(|words| cause.contains(words)) => READS_NO_POLICIES,
         "Lambda.ResourceNotFoundException" => {
             "The function, or its version, is not there: `check` names it."
         }
@@ -435,10 +463,6 @@ fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
         }
         _ if cause.contains(LIMIT_EXCEEDED) => {
             "The quota of interfaces in the Region was reached: `explain` does not read it."
-        }
-        // The rest of EC2's text, "Security group sg-… and subnet subnet-… belong to".
-        _ if cause.contains("belong to different networks") => {
-            "The security group is in another VPC than the subnet: `check` says which of the profile's."
         }
         _ => "Nothing that is observed now explains it: what was in the way may be gone.",
     }

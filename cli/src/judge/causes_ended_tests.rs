@@ -137,6 +137,30 @@ fn instance_that_ec2_ended_is_told_with_its_reason_and_a_remedy_of_its_own() {
 }
 
 #[test]
+fn instance_that_ec2_shows_no_more_is_told_by_what_auto_scaling_says() {
+    let mut case = case().in_state("Terminated").with_execution(
+        "FAILED",
+        Some("Hookline.InstanceGone"),
+        "AbandonLaunch",
+    );
+    case.history.push(failure("Hookline.InstanceGone"));
+    case.seen = None;
+    assert_eq!(kinds(&case), [Kind::Failed]);
+    case.activities.push(Activity {
+        message: "Instance became unhealthy while waiting for instance to be in InService state. Termination \
+                  Reason: Client.InternalError: Client error on launch"
+            .to_owned(),
+        ..timed_out()
+    });
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::InstanceEnded]);
+    assert!(format!("{found:?}").contains("KMS key"), "{found:?}");
+    // It was abandoned.
+    case.activities[0] = timed_out();
+    assert_eq!(kinds(&case)[0], Kind::HookUnsafe);
+}
+
+#[test]
 fn stopped_execution_is_told_with_its_state_and_can_be_replayed() {
     let case = case().with_execution("ABORTED", None, "AttachInterfaces");
     let found = findings(&case);
@@ -237,7 +261,7 @@ fn lost_launch_that_the_hook_ended_is_told_with_its_rule() {
         other => panic!("{other:?}"),
     };
     assert_eq!(kinds(&case), [Kind::HookUnsafe]);
-    assert!(remedy(&case).contains("dead-letter queue"));
+    assert!(remedy(&case).contains("EventBridge could not start"));
     case.deployment.rules[0].enabled = false;
     assert_eq!(kinds(&case), [Kind::HookUnsafe, Kind::RuleDisabled]);
     assert!(remedy(&case).contains("told below"));

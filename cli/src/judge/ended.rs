@@ -10,8 +10,9 @@ use hookline_domain::reconcile::hooks::MIN_HEARTBEAT;
 use hookline_domain::time::epoch_milliseconds;
 use serde_json::Value;
 
-use super::causes::{hook_name, is_retired};
+use super::causes::{MEND_THE_HOOK, hook_name, is_retired, undelivered};
 use super::launches::RETIRED;
+use super::replay::{Replay, lacks_hook};
 use super::story::part;
 use super::words::ago;
 use super::{Finding, Kind, hooks};
@@ -44,7 +45,9 @@ fn has_ended(state: &str) -> bool {
 /// An instance that ended before its launch was given up. Auto Scaling terminates the instance of
 /// a launch that was given up, so the order of the two tells.
 pub(super) fn instance(case: &Case) -> Option<Finding> {
-    let seen = case.seen.as_ref()?;
+    let Some(seen) = case.seen.as_ref() else {
+        return forgotten(case);
+    };
     let state = seen.instance.state.as_str();
     if !has_ended(state) {
         return None;
@@ -76,6 +79,24 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     };
     let mut finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
     finding.remedy = reason::remedies(id.as_str(), &seen.reason_code);
+    Some(finding)
+}
+
+/// An instance that EC2 does not show any more: it does for an hour, and Auto Scaling keeps the
+/// reason for six weeks, as "Client.InternalError: Client error on launch" (Auto Scaling User Guide,
+/// "Troubleshoot Amazon EC2 Auto Scaling: EC2 instance launch failures").
+fn forgotten(case: &Case) -> Option<Finding> {
+    let activity = case.activity()?;
+    let code = reason::code_in(&activity.message)?;
+    if !was_launching(case) || matches!(EndedBy::by_code(code), EndedBy::Call) {
+        return None;
+    }
+    let id = &case.instance;
+    let problem =
+        format!("EC2 ended {id} before its launch was ready, and does not show it any more.");
+    let mut finding = Finding::new(Kind::InstanceEnded, problem)
+        .shown_by(format!("Auto Scaling says: {}", activity.message));
+    finding.remedy = reason::remedies(id.as_str(), code);
     Some(finding)
 }
 
@@ -177,9 +198,10 @@ pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Optio
             (None, true) if is_retired(case) => finding
                 .shown_by("No execution was started for it.")
                 .say(RETIRED),
-            (None, true) => finding
-                .shown_by("No execution was started for it: the event was lost, or could not be delivered.")
-                .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md)."),
+            (None, true) => undelivered(
+                case,
+                finding.shown_by("No execution was started for it: the event was lost, or could not be delivered."),
+            ),
             (None, false) => finding
                 .shown_by("No execution was started for it.")
                 .say("Mend what is told below. Auto Scaling has replaced the instance."),
@@ -254,18 +276,28 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
     if !case.waits() {
         return Some(finding.say("Nothing: the launch is over."));
     }
-    Some(match case.deployment.rounds() {
-        Some(_) => finding.say(
-            "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance. \
-             To keep this instance, replay at once.",
-        ),
-        None => finding
-            .say("Replay it, or complete its hook with ABANDON:")
-            .run(hooks::complete(
-                case.group_name(),
-                &hook_name(case),
-                &case.instance,
-                "ABANDON",
-            )),
+    if lacks_hook(case).is_some() {
+        let others = case.hooks.iter().map(|hook| hook.name.as_str());
+        let finding = finding.say(format!("{MEND_THE_HOOK} To end it now:"));
+        return Some(others.fold(finding, |finding, hook| finding.run(abandon(case, hook))));
+    }
+    let helps = Replay::of(case).helps;
+    Some(match (case.deployment.rounds(), helps) {
+        (Some(_), true) => finding.say(format!(
+            "{BY_RECONCILE} To keep this instance, replay at once, as below."
+        )),
+        (Some(_), false) => finding.say(BY_RECONCILE),
+        (None, true) => finding
+            .say("Replay it as below. Or end it:")
+            .run(abandon(case, &hook_name(case))),
+        (None, false) => finding.say("End it:").run(abandon(case, &hook_name(case))),
     })
+}
+
+/// What becomes of a launch that waits, and whose execution broke off.
+const BY_RECONCILE: &str = "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance.";
+
+/// The command that abandons the launch at a hook.
+fn abandon(case: &Case, hook: &str) -> Vec<String> {
+    hooks::complete(case.group_name(), hook, &case.instance, "ABANDON")
 }

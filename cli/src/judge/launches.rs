@@ -347,7 +347,7 @@ fn ended_unseen(fleet: &Fleet, launches: &[InstanceId]) -> Option<Finding> {
     Some(match fleet.deployment.rounds() {
         Some(_) => finding.say(
             "Reconcile abandons those whose execution failed or was stopped, and Auto Scaling replaces their instances. \
-             To keep one, replay its launch before. One whose execution succeeded waits at another hook.",
+             To keep one, replay its launch before, if `explain` says that this helps. One whose execution succeeded waits at another hook.",
         ),
         None => finding,
     })

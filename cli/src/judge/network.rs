@@ -12,16 +12,48 @@ use hookline_domain::tags::own;
 
 use super::interfaces::delete_unattached;
 use super::place::is_of_vpc_cni;
+use super::replay::profile_has_changed;
 use super::words::{count, list};
-use super::{Finding, Kind, place};
+use super::{Finding, Kind, Remedy, place};
 use crate::observed::case::Case;
 use crate::observed::network::{SeenInterface, SeenSubnet};
 
 /// The most interfaces that a remedy names.
 const NAMED: usize = 3;
 
-/// What of the profile cannot be had on this instance, now.
+/// What of the profile cannot be had on this instance, now. Of the profile of an execution that is
+/// not deployed any more, only the deployed one is to be corrected.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
+    let found = of_profile(case);
+    let deployed = case
+        .deployed_profile()
+        .filter(|_| profile_has_changed(case));
+    let Some(deployed) = deployed else {
+        return found;
+    };
+    let now = of_profile(&Case {
+        input: Some(deployed.clone()),
+        ..case.clone()
+    });
+    let is_corrected = |finding: &Finding| {
+        let mut now = now.iter();
+        now.all(|it| (it.kind, &it.ids) != (finding.kind, &finding.ids))
+    };
+    let told = |finding: Finding| match is_corrected(&finding) {
+        true => Finding {
+            remedy: vec![Remedy::say(CORRECTED)],
+            ..finding
+        },
+        false => finding,
+    };
+    found.into_iter().map(told).collect()
+}
+
+/// What to do about a profile that was wrong.
+const CORRECTED: &str = "Nothing: the profile of this execution was. Another one is deployed now, which does not have this. Launches \
+                         that begin now take it.";
+
+fn of_profile(case: &Case) -> Vec<Finding> {
     let Some(profile) = case.profile() else {
         return Vec::new();
     };
@@ -48,67 +80,135 @@ pub(super) fn correct(profile: &Profile, field: &str) -> String {
 }
 
 fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
-    let vpc = case.subnets.first().map(|subnet| subnet.vpc.as_str());
-    missing_security_groups(profile, |id| case.security_groups.contains(id), vpc)
+    let vpc_of = |id: &SubnetId| {
+        let seen = case.subnets.iter().find(|seen| seen.subnet.id == *id);
+        Some(seen?.vpc.as_str())
+    };
+    security_groups_that_do_not_fit(profile, &case.security_groups, vpc_of, |_| false)
 }
 
-/// The security groups of a profile that do not exist. `vpc` is that of its subnets.
-pub(super) fn missing_security_groups(
-    profile: &Profile,
-    is_there: impl Fn(&SecurityGroupId) -> bool,
-    vpc: Option<&str>,
+/// The security groups of a profile that do not exist, or that are in another VPC than a subnet of
+/// their slot. `known` are those that exist, each with its VPC; `stands_in` tells an id that is none
+/// yet.
+pub(super) fn security_groups_that_do_not_fit<'a>(
+    profile: &'a Profile,
+    known: &'a BTreeMap<SecurityGroupId, String>,
+    vpc_of: impl Fn(&SubnetId) -> Option<&'a str>,
+    stands_in: impl Fn(&SecurityGroupId) -> bool,
 ) -> Vec<Finding> {
-    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut missing: BTreeMap<(&SecurityGroupId, String), Vec<(&str, Option<&str>)>> =
+        BTreeMap::new();
+    let mut elsewhere = BTreeMap::new();
     for (n, slot) in profile.slots.iter().enumerate() {
+        let field = match slot.security_group_ids {
+            Some(_) => format!("profile.slots[{n}].securityGroupIds"),
+            None => "profile.securityGroupIds".to_owned(),
+        };
+        let subnets = || {
+            slot.subnet_ids
+                .iter()
+                .filter_map(|id| Some((id, vpc_of(id)?)))
+        };
         for id in profile.security_groups(slot) {
-            if is_there(id) {
+            let Some(vpc) = known.get(id) else {
+                if !stands_in(id) {
+                    let of_slot = subnets().next().map(|(_, vpc)| vpc);
+                    let missing = missing.entry((id, field.clone())).or_default();
+                    missing.push((slot.network.as_str(), of_slot));
+                }
                 continue;
-            }
-            let field = match slot.security_group_ids {
-                Some(_) => format!("profile.slots[{n}].securityGroupIds"),
-                None => "profile.securityGroupIds".to_owned(),
             };
-            missing
-                .entry(format!("{id} {field}"))
-                .or_default()
-                .push(&slot.network);
+            for (subnet, subnet_vpc) in subnets().filter(|(_, it)| it != vpc) {
+                let words =
+                    || in_another_vpc(profile, &field, id, vpc, (n, slot, subnet, subnet_vpc));
+                elsewhere.entry((id, subnet_vpc)).or_insert_with(words);
+            }
         }
     }
-    missing
-        .into_iter()
-        .map(|(key, networks)| {
-            let (id, field) = key.split_once(' ').unwrap_or((&key, ""));
-            let mut finding = Finding::new(
-                Kind::SecurityGroupMissing,
-                format!("There is no security group {id} in this account and Region."),
-            )
-            .shown_by(format!(
-                "{field} of the profile {} names it, for {} {}.",
-                profile.name,
-                match networks.len() {
-                    1 => "the network",
-                    _ => "the networks",
-                },
-                networks.join(", ")
-            ))
-            .about([id])
-            .say(correct(profile, field));
-            if let Some(vpc) = vpc {
-                finding = finding.say(format!("The security groups of {vpc}:")).run([
-                    "aws",
-                    "ec2",
-                    "describe-security-groups",
-                    "--filters",
-                    &format!("Name=vpc-id,Values={vpc}"),
-                    "--query",
-                    "SecurityGroups[].[GroupId,GroupName]",
-                    "--output",
-                    "text",
-                ]);
-            }
-            finding
-        })
-        .collect()
+    let missing = missing.into_iter();
+    let missing = missing.map(|((id, field), of)| missing_security_group(profile, &field, id, &of));
+    missing.chain(elsewhere.into_values()).collect()
+}
+
+/// A security group that does not exist, and the networks that it is for, each with the VPC of its
+/// subnets.
+fn missing_security_group(
+    profile: &Profile,
+    field: &str,
+    id: &SecurityGroupId,
+    of: &[(&str, Option<&str>)],
+) -> Finding {
+    let networks: Vec<&str> = of.iter().map(|(network, _)| *network).collect();
+    let finding = Finding::new(
+        Kind::SecurityGroupMissing,
+        format!("There is no security group {id} in this account and Region."),
+    )
+    .shown_by(format!(
+        "{field} of the profile {} names it, for {} {}.",
+        profile.name,
+        match networks.len() {
+            1 => "the network",
+            _ => "the networks",
+        },
+        networks.join(", ")
+    ))
+    .about([id])
+    .say(correct(profile, field));
+    match of.iter().find_map(|(_, vpc)| *vpc) {
+        Some(vpc) => with_groups_of(finding, vpc),
+        None => finding,
+    }
+}
+
+/// A security group that is in another VPC than a subnet of a slot: EC2 creates no interface with
+/// both.
+fn in_another_vpc(
+    profile: &Profile,
+    field: &str,
+    id: &SecurityGroupId,
+    vpc: &str,
+    (n, slot, subnet, subnet_vpc): (usize, &Slot, &SubnetId, &str),
+) -> Finding {
+    let finding = Finding::new(
+        Kind::SecurityGroupInAnotherVpc,
+        format!(
+            "The security group {id} is in {vpc}, and the subnet {subnet} of the network {} is in {subnet_vpc}.",
+            slot.network
+        ),
+    )
+    .about([id])
+    .at(format!("{field} of the profile {}", profile.name))
+    .shown_by(format!("Whether it is associated with {subnet_vpc} is not looked at: then it fits."))
+    .say(correct(profile, field));
+    with_groups_of(finding, subnet_vpc)
+        .say(format!("Or let {id} serve {subnet_vpc} too (AssociateSecurityGroupVpc), if neither is a default one:"))
+        .run([
+            "aws",
+            "ec2",
+            "associate-security-group-vpc",
+            "--group-id",
+            id.as_str(),
+            "--vpc-id",
+            subnet_vpc,
+        ])
+        .say(format!(
+            "If the subnet is the wrong one, correct profile.slots[{n}].subnetIds instead."
+        ))
+}
+
+/// The finding with the command that lists the security groups to choose from.
+fn with_groups_of(finding: Finding, vpc: &str) -> Finding {
+    finding.say(format!("The security groups of {vpc}:")).run([
+        "aws",
+        "ec2",
+        "describe-security-groups",
+        "--filters",
+        &format!("Name=vpc-id,Values={vpc}"),
+        "--query",
+        "SecurityGroups[].[GroupId,GroupName]",
+        "--output",
+        "text",
+    ])
 }
 
 fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding> {
@@ -123,9 +223,10 @@ fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding
         .iter()
         .filter(|id| !known.contains_key(id))
         .collect();
+    let vpc = case.subnets.first().map(|seen| seen.vpc.as_str());
     let mut found: Vec<Finding> = missing
         .iter()
-        .map(|id| missing_subnet(profile, &field, slot, id))
+        .map(|id| missing_subnet(profile, &field, slot, id, vpc))
         .collect();
     let Some(zone) = case.zone() else {
         return found;
@@ -206,14 +307,15 @@ fn has_block(
     planner.pools().place(slot).is_some()
 }
 
-/// A subnet of a slot that does not exist.
+/// A subnet of a slot that does not exist. `vpc` is that of the profile's other subnets.
 pub(super) fn missing_subnet(
     profile: &Profile,
     field: &str,
     slot: &Slot,
     id: &SubnetId,
+    vpc: Option<&str>,
 ) -> Finding {
-    Finding::new(
+    let finding = Finding::new(
         Kind::SubnetMissing,
         format!("There is no subnet {id} in this account and Region."),
     )
@@ -222,7 +324,23 @@ pub(super) fn missing_subnet(
         profile.name, slot.network
     ))
     .about([id])
-    .say(correct(profile, field))
+    .say(correct(profile, field));
+    let Some(vpc) = vpc else {
+        return finding;
+    };
+    finding
+        .say(format!("The subnets of {vpc}, with their free addresses:"))
+        .run([
+            "aws",
+            "ec2",
+            "describe-subnets",
+            "--filters",
+            &format!("Name=vpc-id,Values={vpc}"),
+            "--query",
+            "Subnets[].[SubnetId,AvailabilityZone,CidrBlock,AvailableIpAddressCount]",
+            "--output",
+            "text",
+        ])
 }
 
 /// What is free in a subnet for a slot, and who holds the rest.

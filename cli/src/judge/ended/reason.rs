@@ -17,12 +17,24 @@ pub(super) enum EndedBy {
 
 impl EndedBy {
     pub(super) fn of(seen: &SeenInstance) -> Self {
-        match seen.reason_code.as_str() {
+        Self::by_code(&seen.reason_code)
+    }
+
+    pub(super) fn by_code(code: &str) -> Self {
+        match code {
             "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => Self::Call,
             "Client.InstanceInitiatedShutdown" => Self::Itself,
             _ => Self::Ec2,
         }
     }
+}
+
+/// EC2's code in a text of Auto Scaling's.
+pub(super) fn code_in(text: &str) -> Option<&str> {
+    let words = text.split(|it: char| it.is_whitespace() || it == ':');
+    let words = words.map(|word| word.trim_end_matches('.'));
+    let mut codes = words.filter(|it| it.starts_with("Client.") || it.starts_with("Server."));
+    codes.next()
 }
 
 /// What to do about an instance that ended so. Auto Scaling replaces it in any case.
