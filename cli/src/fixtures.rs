@@ -397,6 +397,7 @@ pub(crate) fn account() -> Account {
                     gate: Some(gate(&[("signaling", 1), ("user-plane", 2)])),
                     max_pods: max_pods(110),
                 }),
+                newest: None,
             }),
         )]),
         limits: BTreeMap::from([("m5.4xlarge".to_owned(), Some(limits(8)))]),

@@ -228,7 +228,14 @@ async fn network(aws: &Aws, account: &mut Account) -> Result<()> {
         .groups
         .iter()
         .flat_map(|group| account.launches_of(group))
-        .map(|(name, _)| name)
+        .flat_map(|(name, template)| {
+            let newest = template.and_then(|template| template.newest.as_ref());
+            [
+                Some(name),
+                newest.and_then(|it| it.template.instance_type.clone()),
+            ]
+        })
+        .flatten()
         .collect();
     let security_groups: BTreeSet<_> = all_profiles(account)
         .flat_map(|profile| profile.slots.iter().map(move |slot| (profile, slot)))

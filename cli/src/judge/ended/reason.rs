@@ -53,6 +53,13 @@ pub(super) fn remedies(instance: &str, code: &str) -> Vec<Remedy> {
              \"Required AWS KMS key policy for use with encrypted volumes\").",
             &[],
         ),
+        // "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state".
+        _ if code.starts_with("Client.InvalidKMSKey") => (
+            "EC2 cannot use the KMS key of an encrypted volume: it is disabled, waits for its deletion, or does not exist, \
+             or Auto Scaling may not use it. The launch template names the key, else the Region's default for EBS. To see \
+             which that is:",
+            &["aws", "ec2", "get-ebs-default-kms-key-id"],
+        ),
         "Client.VolumeLimitExceeded" => (
             "The account has reached a quota of EBS: delete volumes, or request more in Service Quotas.",
             &[],
