@@ -283,25 +283,34 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         return None;
     }
     let finding = lacks(case, "InService", &missing);
+    let had_them =
+        case.execution().is_some_and(|it| it.status == "SUCCEEDED") && case.ignored().is_none();
     let finding = match case.execution() {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
+        // The profile is the execution's.
+        Some(_) if had_them => finding
+            .shown_by("Its execution has succeeded, so the node had it: somebody detached or deleted it since."),
         Some(execution) => finding.shown_by(format!("Its execution ended as {}.", execution.error())),
     };
     let finding = with_those_on_others(finding, case, &missing)
         .say("Adopt it: it gets an execution, and stays in service whatever becomes of that (docs/operations/adopt.md).")
         .run(["hookline", "adopt", case.instance.as_str(), "--yes"]);
-    Some(
-        finding
-            .say("Or replace the node, after its pods have left it (kubectl drain):")
-            .run([
-                "aws",
-                "autoscaling",
-                "terminate-instance-in-auto-scaling-group",
-                "--instance-id",
-                case.instance.as_str(),
-                "--no-should-decrement-desired-capacity",
-            ]),
-    )
+    let finding = finding
+        .say("Or replace the node, after its pods have left it (kubectl drain):")
+        .run([
+            "aws",
+            "autoscaling",
+            "terminate-instance-in-auto-scaling-group",
+            "--instance-id",
+            case.instance.as_str(),
+            "--no-should-decrement-desired-capacity",
+        ]);
+    Some(match had_them {
+        true => finding
+            .say("To see who detached it:")
+            .who_called("DetachNetworkInterface"),
+        false => finding,
+    })
 }
 
 /// A node in this state without an interface of these networks.

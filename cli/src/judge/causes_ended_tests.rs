@@ -193,6 +193,24 @@ fn launch_that_waits_after_its_execution_failed_is_told_with_what_ends_it() {
 }
 
 #[test]
+fn launch_that_a_scale_in_ended_is_not_said_to_be_replaced() {
+    let mut case = ended(given_up("ALREADY_COMPLETED"), "2026-01-02 03:03:40 GMT");
+    let cause = "an instance was taken out of service in response to a difference between desired and actual capacity, \
+                 shrinking the capacity from 1 to 0.";
+    case.activities.push(Activity {
+        group: "upf".to_owned(),
+        instance: Some(id(1)),
+        cause: cause.to_owned(),
+        ..Activity::default()
+    });
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::InstanceEnded]);
+    let told = format!("{:?} {:?}", found[0], Replay::of(&case));
+    assert!(told.contains("shrinking the capacity"), "{told}");
+    assert!(!told.contains("Auto Scaling replaces"), "{told}");
+}
+
+#[test]
 fn instance_that_ec2_shows_no_more_is_told_by_what_auto_scaling_says() {
     let mut case = case().in_state("Terminated").with_execution(
         "FAILED",

@@ -153,6 +153,20 @@ fn node_that_lacks_an_interface_is_told_with_the_networks() {
         "{found:?}"
     );
     assert!(Replay::of(&case).helps);
+    // It had it.
+    assert!(
+        found[0].evidence[0].contains("detached or deleted it"),
+        "{found:?}"
+    );
+    let last = commands(&found[0]).pop().unwrap();
+    assert!(last.contains("DetachNetworkInterface"), "{last}");
+    case.executions[0].status = "FAILED".to_owned();
+    case.executions[0].error = Some("Hookline.SubnetsFull".to_owned());
+    let found = findings(&case);
+    let mut lacks = found.iter();
+    let lacks = lacks.find(|it| it.kind == Kind::NodeLacksInterfaces);
+    let ended = ["Its execution ended as Hookline.SubnetsFull."];
+    assert_eq!(lacks.unwrap().evidence, ended);
 }
 
 #[test]

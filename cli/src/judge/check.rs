@@ -45,6 +45,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
         found.extend(network::findings(account, &input.profile));
     }
     found.extend(room::findings(account, rooms));
+    found.extend(room::of_nodes(account));
     found.extend(newest::findings(account));
     found.extend(parts::findings(account));
     found.extend(rates::findings(account));

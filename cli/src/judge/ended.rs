@@ -78,9 +78,18 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
             format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
         }
     };
-    let mut finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
-    finding.remedy = reason::remedies(id.as_str(), &seen.reason_code);
-    Some(finding)
+    let finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
+    Some(match (by, case.scaled_in()) {
+        (EndedBy::Call, Some(cause)) => {
+            finding.shown_by(format!("Auto Scaling says: {cause}")).say(
+                "Nothing, if the scale-in was meant: the group has as many instances as it wants.",
+            )
+        }
+        _ => Finding {
+            remedy: reason::remedies(id.as_str(), &seen.reason_code),
+            ..finding
+        },
+    })
 }
 
 /// An instance that EC2 does not show any more: it does for an hour, and Auto Scaling keeps the
@@ -255,17 +264,7 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
         ),
         None => (finding, "CompleteLifecycleAction"),
     };
-    Some(finding.say("Who it was:").run([
-        "aws",
-        "cloudtrail",
-        "lookup-events",
-        "--lookup-attributes",
-        &format!("AttributeKey=EventName,AttributeValue={event}"),
-        "--query",
-        "Events[].[EventTime,Username,CloudTrailEvent]",
-        "--output",
-        "text",
-    ]))
+    Some(finding.say("Who it was:").who_called(event))
 }
 
 /// A launch that was given up after its execution had sent CONTINUE.

@@ -113,7 +113,9 @@ fn cannot_launch(fleet: &Fleet, group: &Group) -> Option<Finding> {
             format!("Auto Scaling could not launch an instance {when}. Hookline is not the cause."),
         )
         .shown_by(format!("Auto Scaling says: {}", newest.message))
-        .say("Mend what Auto Scaling names: capacity, a quota, or the launch template.")
+        .say("Mend what Auto Scaling names: capacity, a quota, or the launch template. To see whether the launch template, \
+              or the subnets of the nodes, are the cause:")
+        .run(["hookline", "check"])
     })
 }
 

@@ -287,6 +287,20 @@ impl Case {
             .find(|activity| activity.instance.as_ref() == Some(&self.instance))
     }
 
+    /// The termination of the instance among the group's activities.
+    pub(crate) fn termination(&self) -> Option<&Activity> {
+        let mut activities = self.activities.iter();
+        activities.find(|it| !it.is_launch && it.instance.as_ref() == Some(&self.instance))
+    }
+
+    /// Auto Scaling's words of a scale-in that ended the instance, so that nothing replaces it: "in
+    /// response to a difference between desired and actual capacity, shrinking the capacity from 1
+    /// to 0" (Auto Scaling User Guide, "Verify a scaling activity for an Auto Scaling group").
+    pub(crate) fn scaled_in(&self) -> Option<&str> {
+        let cause = self.termination()?.cause.as_str();
+        cause.contains("shrinking the capacity").then_some(cause)
+    }
+
     /// The launch that goes on. In a group with a warm pool an instance launches more than once,
     /// and waits at a hook on its way back into the pool too.
     pub(crate) fn launch_in_progress(&self) -> Option<&Activity> {
