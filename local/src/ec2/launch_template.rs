@@ -73,6 +73,15 @@ pub struct LaunchTemplateRef {
 }
 
 impl LaunchTemplateRef {
+    /// The launch template that a call is about.
+    fn of_call(params: &mut Params) -> Self {
+        Self {
+            launch_template_id: params.str("LaunchTemplateId"),
+            launch_template_name: params.str("LaunchTemplateName"),
+            version: None,
+        }
+    }
+
     /// Reads `LaunchTemplate.*`, if it is there.
     pub(crate) fn parse(params: &mut Params) -> Result<Option<Self>, ApiError> {
         let mut fields = params.structure("LaunchTemplate");
@@ -237,11 +246,7 @@ pub(crate) fn create_version(
     kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    let reference = LaunchTemplateRef {
-        launch_template_id: params.str("LaunchTemplateId"),
-        launch_template_name: params.str("LaunchTemplateName"),
-        version: None,
-    };
+    let reference = LaunchTemplateRef::of_call(params);
     let data = parse_data(params)?;
     params.ignore(&["ClientToken", "VersionDescription"]);
     params.finish()?;
@@ -343,11 +348,7 @@ pub(crate) fn describe_versions(
     kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    let reference = LaunchTemplateRef {
-        launch_template_id: params.str("LaunchTemplateId"),
-        launch_template_name: params.str("LaunchTemplateName"),
-        version: None,
-    };
+    let reference = LaunchTemplateRef::of_call(params);
     let asked = params.list("LaunchTemplateVersion");
     params.ignore(&["MaxResults", "ResolveAlias"]);
     params.finish()?;

@@ -17,8 +17,7 @@ pub(in crate::judge) fn security_groups_that_do_not_fit<'a>(
     vpc_of: impl Fn(&SubnetId) -> Option<&'a str>,
     stands_in: impl Fn(&SecurityGroupId) -> bool,
 ) -> Vec<Finding> {
-    let mut missing: BTreeMap<(&SecurityGroupId, String), Vec<(&str, Option<&str>)>> =
-        BTreeMap::new();
+    let mut missing = BTreeMap::<_, Vec<(&str, Option<&str>)>>::new();
     let mut elsewhere = BTreeMap::new();
     for (n, slot) in profile.slots.iter().enumerate() {
         let field = match slot.security_group_ids {

@@ -270,8 +270,7 @@ async fn launch_template_has_the_versions_that_were_created_and_the_first_is_the
     let describe = async |asked: &[(&str, &str)]| {
         let asked = [&[("LaunchTemplateName", "nodes")], asked].concat();
         let xml = scene.ok("DescribeLaunchTemplateVersions", &asked).await;
-        let types = texts(&xml, "instanceType").into_iter().map(str::to_owned);
-        types.collect::<Vec<_>>()
+        texts(&xml, "instanceType")
     };
     let both = ["m5.large", "p4d.24xlarge"];
     assert_eq!(describe(&[]).await, both);
