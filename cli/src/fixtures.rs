@@ -280,7 +280,7 @@ pub(crate) fn case() -> Case {
     case.hooks = fleet.hooks.into_values().flatten().collect();
     case.input = case.deployment.profiles.first().cloned();
     case.subnets = vec![subnet(1, "10.0.48.0/28", 11), subnet(2, "10.0.49.0/28", 11)];
-    case.security_groups = ["sg-00000001".parse().unwrap()].into();
+    case.security_groups = [("sg-00000001".parse().unwrap(), "vpc-00000001".to_owned())].into();
     case.limits = Some(limits(8));
     case
 }
@@ -397,6 +397,7 @@ pub(crate) fn account() -> Account {
                     gate: Some(gate(&[("signaling", 1), ("user-plane", 2)])),
                     max_pods: max_pods(110),
                 }),
+                newest: None,
             }),
         )]),
         limits: BTreeMap::from([("m5.4xlarge".to_owned(), Some(limits(8)))]),

@@ -195,13 +195,23 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
     let Some(profile) = case.profile().cloned() else {
         return Ok(());
     };
-    let groups: BTreeSet<_> = profile
-        .slots
+    // A cause that the deployed profile does not have any more is told so.
+    let profiles = [
+        &profile,
+        case.deployed_profile().map_or(&profile, |it| &it.profile),
+    ];
+    let groups: BTreeSet<_> = profiles
         .iter()
-        .flat_map(|slot| profile.security_groups(slot))
+        .flat_map(|profile| {
+            profile
+                .slots
+                .iter()
+                .flat_map(|slot| profile.security_groups(slot))
+        })
         .cloned()
         .collect();
-    let ids = profile.subnet_ids();
+    let ids: BTreeSet<_> = profiles.iter().flat_map(|it| it.subnet_ids()).collect();
+    let ids = Vec::from_iter(ids);
     let instance_type = case.instance_type();
     let limits = async {
         match &instance_type {
@@ -211,8 +221,7 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
     };
     let (subnets, groups, limits) =
         tokio::try_join!(aws.subnets(&ids), aws.security_groups(&groups), limits)?;
-    (case.subnets, case.limits) = (subnets, limits);
-    case.security_groups = groups.into_keys().collect();
+    (case.subnets, case.limits, case.security_groups) = (subnets, limits, groups);
     let wanting = case.networks_without_interface();
     let zone = case.zone();
     let here: Vec<SubnetId> = case

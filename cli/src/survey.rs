@@ -228,7 +228,14 @@ async fn network(aws: &Aws, account: &mut Account) -> Result<()> {
         .groups
         .iter()
         .flat_map(|group| account.launches_of(group))
-        .map(|(name, _)| name)
+        .flat_map(|(name, template)| {
+            let newest = template.and_then(|template| template.newest.as_ref());
+            [
+                Some(name),
+                newest.and_then(|it| it.template.instance_type.clone()),
+            ]
+        })
+        .flatten()
         .collect();
     let security_groups: BTreeSet<_> = all_profiles(account)
         .flat_map(|profile| profile.slots.iter().map(move |slot| (profile, slot)))
@@ -241,7 +248,12 @@ async fn network(aws: &Aws, account: &mut Account) -> Result<()> {
         .filter(|id| !account.stands_in(id.as_str()))
         .cloned()
         .collect();
-    let ids: Vec<&SubnetId> = subnets.iter().collect();
+    let of_nodes: BTreeSet<SubnetId> = account
+        .groups
+        .iter()
+        .flat_map(|group| group.subnets.clone())
+        .collect();
+    let ids: Vec<&SubnetId> = subnets.union(&of_nodes).collect();
     let (limits, seen_subnets, security_groups, interfaces) = tokio::join!(
         aws.limits_of(&types),
         aws.subnets(&ids),
@@ -266,12 +278,16 @@ async fn network(aws: &Aws, account: &mut Account) -> Result<()> {
         seen_subnets,
         "the subnets, and for how many nodes they have room",
     )?;
-    account.subnets = note(account, seen_subnets).map(|subnets| {
-        let by_id = subnets
-            .into_iter()
-            .map(|seen| (seen.subnet.id.clone(), seen));
-        by_id.collect()
-    });
+    if let Some(seen) = note(account, seen_subnets) {
+        let seen = seen.into_iter();
+        let seen: BTreeMap<_, _> = seen.map(|seen| (seen.subnet.id.clone(), seen)).collect();
+        let of = |ids: &BTreeSet<SubnetId>| {
+            let those = ids.iter().filter_map(|id| seen.get_key_value(id));
+            those.map(|(id, seen)| (id.clone(), seen.clone())).collect()
+        };
+        account.subnets = Some(of(&subnets));
+        account.node_subnets = of(&of_nodes);
+    }
     let security_groups = looked(security_groups, "the security groups")?;
     account.security_groups = note(account, security_groups);
     let what =

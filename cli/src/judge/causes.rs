@@ -1,13 +1,15 @@
 //! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's
 //! and the functions' own texts come last: where nothing else says why.
 
+mod failed;
+
 use super::check::answers;
 use super::launches::{RETIRED, when_started};
 use super::replay::{self, Replay};
 use super::words::{count, duration, list};
 use super::{Finding, Kind, ended, hooks, network, rules, waits, wired};
 use crate::observed::case::Case;
-use crate::observed::execution::{Execution, message};
+use crate::observed::execution::Execution;
 
 /// What is wrong, the first cause first.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
@@ -39,7 +41,7 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     found.extend(waits::finding(case));
     found.extend(lacks_interfaces(case));
     found.extend(lacks_interfaces_on_standby(case));
-    found.extend(failed(case, &found));
+    found.extend(failed::finding(case, &found));
     found.extend(left(case));
     found
 }
@@ -130,8 +132,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
             )),
             None => finding.shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered.")),
         };
-        finding = finding
-            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md). See whether its role may start executions:")
+        finding = undelivered(case, finding)
+            .say("To see whether the rule's role may start executions:")
             .run(["hookline", "check"]);
     }
     let rounds = case.deployment.rounds().filter(|_| {
@@ -139,10 +141,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         input.is_some_and(|input| case.deployment.reconcile_starts(input))
     });
     finding = match (rounds, Replay::of(case).helps) {
-        // What it starts completes no hook.
-        (Some(_), _) if lacks_hook.is_some() => finding.say(
-            "Mend the hook as below. The timeout of the hook at which it waits ends this launch.",
-        ),
+        // What starts would complete no hook.
+        _ if lacks_hook.is_some() && !is_retired(case) => finding.say(MEND_THE_HOOK),
         (Some(rounds), true) => finding.say(format!(
             "Reconcile starts it {}; the replay below starts it now.",
             when_started(rounds)
@@ -161,11 +161,25 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     found
 }
 
+/// The finding of a launch whose event started no execution, with what tells why.
+pub(super) fn undelivered(case: &Case, finding: Finding) -> Finding {
+    let launched = case.seen.as_ref().map(|seen| seen.instance.launched_at);
+    let launched = launched.or_else(|| Some(case.activity()?.started));
+    // The event comes at the launch; CloudWatch's periods are whole minutes.
+    let since = launched.unwrap_or(case.now).min(case.now - 60);
+    let at = (case.group_name(), hook_name(case));
+    rules::undelivered(finding, &case.deployment, (at.0, &at.1), (since, case.now))
+}
+
 /// Whether no launch begins with the case's profile any more.
 pub(super) fn is_retired(case: &Case) -> bool {
     let input = case.input.as_ref();
     input.is_some_and(|it| case.deployment.is_retired(it))
 }
+
+/// What to do for a launch that waits, where its group has lost the hook of the profile.
+pub(super) const MEND_THE_HOOK: &str =
+    "Mend the hook as below. The timeout of the hook at which it waits ends this launch.";
 
 pub(super) fn hook_name(case: &Case) -> String {
     match case.profile() {
@@ -269,25 +283,34 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         return None;
     }
     let finding = lacks(case, "InService", &missing);
+    let had_them =
+        case.execution().is_some_and(|it| it.status == "SUCCEEDED") && case.ignored().is_none();
     let finding = match case.execution() {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
+        // The profile is the execution's.
+        Some(_) if had_them => finding
+            .shown_by("Its execution has succeeded, so the node had it: somebody detached or deleted it since."),
         Some(execution) => finding.shown_by(format!("Its execution ended as {}.", execution.error())),
     };
     let finding = with_those_on_others(finding, case, &missing)
         .say("Adopt it: it gets an execution, and stays in service whatever becomes of that (docs/operations/adopt.md).")
         .run(["hookline", "adopt", case.instance.as_str(), "--yes"]);
-    Some(
-        finding
-            .say("Or replace the node, after its pods have left it (kubectl drain):")
-            .run([
-                "aws",
-                "autoscaling",
-                "terminate-instance-in-auto-scaling-group",
-                "--instance-id",
-                case.instance.as_str(),
-                "--no-should-decrement-desired-capacity",
-            ]),
-    )
+    let finding = finding
+        .say("Or replace the node, after its pods have left it (kubectl drain):")
+        .run([
+            "aws",
+            "autoscaling",
+            "terminate-instance-in-auto-scaling-group",
+            "--instance-id",
+            case.instance.as_str(),
+            "--no-should-decrement-desired-capacity",
+        ]);
+    Some(match had_them {
+        true => finding
+            .say("To see who detached it:")
+            .who_called("DetachNetworkInterface"),
+        false => finding,
+    })
 }
 
 /// A node in this state without an interface of these networks.
@@ -349,99 +372,6 @@ fn with_those_on_others(finding: Finding, case: &Case, networks: &[&str]) -> Fin
                 &attachment,
             ])
     })
-}
-
-/// An error that nothing that was observed explains: in its own words.
-fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
-    let explained = [
-        Kind::SubnetMissing,
-        Kind::NoSubnetInZone,
-        Kind::SubnetFull,
-        Kind::SecurityGroupMissing,
-        Kind::InstanceTypeTooSmall,
-        Kind::DeviceIndexTaken,
-        Kind::InstanceEnded,
-        Kind::ExecutionEnded,
-    ];
-    if found
-        .iter()
-        .any(|finding| explained.contains(&finding.kind))
-    {
-        return None;
-    }
-    let execution = case.execution()?;
-    if execution.is_running() || execution.status == "SUCCEEDED" {
-        return None;
-    }
-    let (error, cause) = match case.last_failure() {
-        Some((error, cause)) => (error.as_str(), message(cause)),
-        None => (
-            execution.error(),
-            message(execution.cause.as_deref().unwrap_or_default()),
-        ),
-    };
-    let missing = case.networks_without_interface();
-    let finding = Finding::new(Kind::Failed, format!("The execution failed with {error}."))
-        .shown_by(cause.as_str());
-    let told = finding.evidence.len();
-    let finding = with_those_on_others(finding, case, &missing);
-    // Of an interface that is on another instance, the function says only that it is not as it
-    // should be.
-    let finding = match finding.evidence.len() > told {
-        true => finding,
-        false => finding.shown_by(unseen(error, &cause, found)),
-    };
-    let finding = match cause.contains(LIMIT_EXCEEDED) {
-        true => finding
-            .say("Delete interfaces that nobody needs, or ask for a higher quota. What it is:")
-            .run([
-                "aws",
-                "service-quotas",
-                "get-service-quota",
-                "--service-code",
-                "vpc",
-                "--quota-code",
-                "L-DF5E4CA3",
-            ]),
-        false => finding,
-    };
-    Some(
-        finding
-            .say(format!(
-                "docs/errors.md has the remedy of {error}. To see what the next launch would fail by:"
-            ))
-            .run(["hookline", "check"]),
-    )
-}
-
-/// What EC2 answers when the Region may have no more interfaces (Amazon EC2 API Reference, "Error
-/// codes").
-const LIMIT_EXCEEDED: &str = "NetworkInterfaceLimitExceeded";
-
-/// Why nothing that was observed explains an error.
-fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
-    let is_unreadable = |finding: &Finding| finding.kind == Kind::ProfileUnreadable;
-    match error {
-        _ if found.iter().any(is_unreadable) => {
-            "The profile of its rule cannot be read, as told above."
-        }
-        // A policy stays as it is.
-        "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
-        "Lambda.ResourceNotFoundException" => {
-            "The function, or its version, is not there: `check` names it."
-        }
-        _ if cause.contains("Function not found: ") => {
-            "The function, or its version, is not there: `check` names it."
-        }
-        _ if cause.contains(LIMIT_EXCEEDED) => {
-            "The quota of interfaces in the Region was reached: `explain` does not read it."
-        }
-        // The rest of EC2's text, "Security group sg-… and subnet subnet-… belong to".
-        _ if cause.contains("belong to different networks") => {
-            "The security group is in another VPC than the subnet: `check` says which of the profile's."
-        }
-        _ => "Nothing that is observed now explains it: what was in the way may be gone.",
-    }
 }
 
 /// Unattached interfaces of a launch that no execution works on.

@@ -104,6 +104,11 @@ fn instance_that_ec2_ended_is_told_with_its_reason_and_a_remedy_of_its_own() {
             "interrupted the Spot Instance",
         ),
         ("Client.InternalError", "EC2 ended", "KMS key"),
+        (
+            "Client.InvalidKMSKey.InvalidState",
+            "EC2 ended",
+            "cannot use the KMS key",
+        ),
         ("Client.VolumeLimitExceeded", "EC2 ended", "quota of EBS"),
         ("Server.InternalError", "EC2 ended", "AWS Support"),
         (
@@ -134,6 +139,99 @@ fn instance_that_ec2_ended_is_told_with_its_reason_and_a_remedy_of_its_own() {
             .all(|it| it.kind != Kind::InstanceEnded)
     );
     assert!(by(case(), spot, "").is_empty());
+}
+
+#[test]
+fn launch_that_somebody_abandoned_at_its_hook_is_told_from_an_instance_that_ended() {
+    let abandoned = Activity {
+        message: "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token x was \
+                  abandoned: Lifecycle Action Completed with ABANDON Result"
+            .to_owned(),
+        ..timed_out()
+    };
+    let mut case = ended(given_up("ALREADY_COMPLETED"), "2026-01-02 03:03:40 GMT");
+    case.executions[0].error = Some("Hookline.InstanceGone".to_owned());
+    case.history.insert(0, failure("Hookline.InstanceGone"));
+    assert_eq!(kinds(&case), [Kind::InstanceEnded]);
+    case.activities.push(abandoned);
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::LaunchAbandoned]);
+    let call = |found: &[Finding]| commands(&found[0]).concat();
+    assert!(call(&found).contains("AttributeValue=CompleteLifecycleAction"));
+    // As by deleting the hook.
+    case.hooks.clear();
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::LaunchAbandoned, Kind::HookMissing]);
+    assert!(call(&found).contains("AttributeValue=DeleteLifecycleHook"));
+    // It was the execution itself.
+    let case = ended(given_up("COMPLETED"), "2026-01-02 03:03:57 GMT");
+    assert_eq!(kinds(&case), [Kind::Failed]);
+}
+
+#[test]
+fn launch_that_waits_after_its_execution_failed_is_told_with_what_ends_it() {
+    let error = "Hookline.HookNotCompleted";
+    let waits = || case().with_execution("FAILED", Some(error), "AbandonLaunch");
+    let told = |case: &Case| {
+        let found = findings(case);
+        assert_eq!(found[0].kind, Kind::Failed);
+        assert!(Replay::of(case).helps);
+        format!("{:?}", found[0].remedy)
+    };
+    let remedy = told(&waits());
+    assert!(remedy.contains("Reconcile abandons the launch"), "{remedy}");
+    // Reconcile leaves one that refused its input, and a hook of others.
+    let mut refused = waits();
+    refused.executions[0].error = Some("Hookline.InvalidProfile".to_owned());
+    let remedy = told(&refused);
+    assert!(remedy.contains("complete-lifecycle-action"), "{remedy}");
+    let mut of_others = waits();
+    of_others.input.as_mut().unwrap().profile.hook.complete = false;
+    let remedy = told(&of_others);
+    assert!(remedy.contains("hook's owner completes it"), "{remedy}");
+    assert!(!remedy.contains("complete-lifecycle-action"), "{remedy}");
+}
+
+#[test]
+fn launch_that_a_scale_in_ended_is_not_said_to_be_replaced() {
+    let mut case = ended(given_up("ALREADY_COMPLETED"), "2026-01-02 03:03:40 GMT");
+    let cause = "an instance was taken out of service in response to a difference between desired and actual capacity, \
+                 shrinking the capacity from 1 to 0.";
+    case.activities.push(Activity {
+        group: "upf".to_owned(),
+        instance: Some(id(1)),
+        cause: cause.to_owned(),
+        ..Activity::default()
+    });
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::InstanceEnded]);
+    let told = format!("{:?} {:?}", found[0], Replay::of(&case));
+    assert!(told.contains("shrinking the capacity"), "{told}");
+    assert!(!told.contains("Auto Scaling replaces"), "{told}");
+}
+
+#[test]
+fn instance_that_ec2_shows_no_more_is_told_by_what_auto_scaling_says() {
+    let mut case = case().in_state("Terminated").with_execution(
+        "FAILED",
+        Some("Hookline.InstanceGone"),
+        "AbandonLaunch",
+    );
+    case.history.push(failure("Hookline.InstanceGone"));
+    case.seen = None;
+    assert_eq!(kinds(&case), [Kind::Failed]);
+    case.activities.push(Activity {
+        message: "Instance became unhealthy while waiting for instance to be in InService state. Termination \
+                  Reason: Client.InternalError: Client error on launch"
+            .to_owned(),
+        ..timed_out()
+    });
+    let found = findings(&case);
+    assert_eq!(kinds(&case), [Kind::InstanceEnded]);
+    assert!(format!("{found:?}").contains("KMS key"), "{found:?}");
+    // It was abandoned.
+    case.activities[0] = timed_out();
+    assert_eq!(kinds(&case)[0], Kind::HookUnsafe);
 }
 
 #[test]
@@ -185,10 +283,7 @@ fn error_that_nothing_explains_is_told_in_its_own_words() {
     assert_eq!(found[0].evidence[0], "not allowed");
     // A policy does not go away.
     assert!(!found[0].evidence[1].contains("may be gone"), "{found:?}");
-    assert_eq!(
-        found[0].remedy.last(),
-        Some(&Remedy::run(["hookline", "check"]))
-    );
+    assert_eq!(commands(&found[0]), ["hookline check"]);
     // A cause that is observed comes instead of it.
     case.security_groups.clear();
     assert_eq!(kinds(&case), [Kind::SecurityGroupMissing]);
@@ -237,7 +332,7 @@ fn lost_launch_that_the_hook_ended_is_told_with_its_rule() {
         other => panic!("{other:?}"),
     };
     assert_eq!(kinds(&case), [Kind::HookUnsafe]);
-    assert!(remedy(&case).contains("dead-letter queue"));
+    assert!(remedy(&case).contains("EventBridge could not start"));
     case.deployment.rules[0].enabled = false;
     assert_eq!(kinds(&case), [Kind::HookUnsafe, Kind::RuleDisabled]);
     assert!(remedy(&case).contains("told below"));

@@ -153,6 +153,20 @@ fn node_that_lacks_an_interface_is_told_with_the_networks() {
         "{found:?}"
     );
     assert!(Replay::of(&case).helps);
+    // It had it.
+    assert!(
+        found[0].evidence[0].contains("detached or deleted it"),
+        "{found:?}"
+    );
+    let last = commands(&found[0]).pop().unwrap();
+    assert!(last.contains("DetachNetworkInterface"), "{last}");
+    case.executions[0].status = "FAILED".to_owned();
+    case.executions[0].error = Some("Hookline.SubnetsFull".to_owned());
+    let found = findings(&case);
+    let mut lacks = found.iter();
+    let lacks = lacks.find(|it| it.kind == Kind::NodeLacksInterfaces);
+    let ended = ["Its execution ended as Hookline.SubnetsFull."];
+    assert_eq!(lacks.unwrap().evidence, ended);
 }
 
 #[test]
@@ -266,6 +280,38 @@ fn lost_event_is_not_told_of_a_launch_at_another_hook_or_by_a_filter_that_is_not
 }
 
 #[test]
+fn event_that_could_not_be_delivered_is_looked_for_in_the_queue_of_its_own_rule() {
+    let lines = |case: &Case| {
+        let found = findings(case);
+        assert_eq!(found[0].kind, Kind::NoExecution);
+        let lines = found[0].remedy.iter().map(|remedy| match remedy {
+            Remedy::Run(words) | Remedy::Shell(words) => words.join(" "),
+            Remedy::Do(text) => text.clone(),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let mut case = case();
+    let told = lines(&case);
+    for says in [
+        "--metric-name FailedInvocations --dimensions Name=RuleName,Value=launch-upf",
+        "--start-time 2026-01-02T03:03:05Z --end-time 2026-01-02T03:04:05Z",
+        "has no dead-letter queue",
+    ] {
+        assert!(told.contains(says), "no {says:?} in {told}");
+    }
+    let queue = "arn:aws:sqs:us-west-2:123456789012:hookline-dead";
+    case.deployment.rules[0].targets[0].dead_letter_queue = Some(queue.to_owned());
+    let told = lines(&case);
+    for says in [
+        queue,
+        "--queue-url \"$(aws sqs get-queue-url --queue-name hookline-dead ",
+        "ERROR_MESSAGE",
+    ] {
+        assert!(told.contains(says), "no {says:?} in {told}");
+    }
+}
+
+#[test]
 fn profile_that_cannot_be_read_explains_a_launch_without_an_execution_and_one_that_failed() {
     let (mut rule, rounds) = rules();
     rule.targets[0].template = None;
@@ -302,12 +348,16 @@ fn error_that_another_command_explains_is_not_said_to_be_gone() {
         ("Lambda.ResourceNotFoundException", "Functions not found"),
         ("Exception", "Function not found: arn:aws:lambda"),
         (
-            "Hookline.AwsRefused",
-            "NetworkInterfaceLimitExceeded: The maximum",
+            "Lambda.AWSLambdaException",
+            "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: lambda:InvokeFunction on resource: y",
+        ),
+        (
+            "Lambda.AWSLambdaException",
+            "The role defined for the function cannot be assumed by Lambda.",
         ),
         (
             "Hookline.AwsRefused",
-            "Security group sg-1 and subnet subnet-1 belong to different networks.",
+            "NetworkInterfaceLimitExceeded: The maximum",
         ),
     ] {
         let finding = told(error, cause);
@@ -330,4 +380,72 @@ fn launch_of_a_group_that_is_gone_is_told() {
     let found = findings(&case);
     assert_eq!(found[0].kind, Kind::GroupMissing);
     assert!(found[0].problem.contains("upf any more"), "{found:?}");
+}
+
+/// Everything that a finding says, but the page on how to start an execution by hand.
+fn words(finding: &Finding) -> String {
+    format!("{finding:?}").replace("docs/operations/replay.md", "")
+}
+
+#[test]
+fn no_finding_advises_a_replay_that_does_not_help() {
+    let stopped = || case().with_execution("ABORTED", None, "AttachInterfaces");
+    let without_rounds = |mut case: Case| {
+        case.deployment.rules.retain(|rule| rule.schedule.is_none());
+        case
+    };
+    let without_hook = |mut case: Case| {
+        case.hooks[0].name = "of-a-team".to_owned();
+        case
+    };
+    let unknown = |mut case: Case| {
+        case.running_for_unknown = 1;
+        case
+    };
+    let taken = |mut case: Case| {
+        case.interfaces = vec![interface(4, 2, "signaling", Some(1))];
+        let holder = &mut case.interfaces[0].interface;
+        holder.attachment.as_mut().unwrap().instance_id = Some(id(1));
+        case
+    };
+    let over = |error: &str| {
+        let case = case().in_state("Terminating:Wait");
+        case.with_execution("FAILED", Some(error), "AttachInterfaces")
+    };
+    let helping = [stopped(), without_rounds(stopped()), taken(stopped())];
+    let not_helping = [
+        without_hook(stopped()),
+        without_hook(without_rounds(stopped())),
+        without_hook(case()),
+        without_hook(without_rounds(case())),
+        unknown(stopped()),
+        unknown(without_rounds(stopped())),
+        taken(over("Hookline.DeviceIndexTaken")),
+        over("Hookline.AwsRefused"),
+        not_for_the_profile(),
+    ];
+    for (helps, cases) in [(true, &helping[..]), (false, &not_helping[..])] {
+        for case in cases {
+            let found = findings(case);
+            assert_eq!(Replay::of(case).helps, helps, "{found:#?}");
+            assert!(!found.is_empty());
+            let advised = found.iter().any(|it| words(it).contains("eplay"));
+            assert_eq!(advised, helps, "{found:#?}");
+        }
+    }
+}
+
+#[test]
+fn launch_that_waits_at_no_hook_of_its_profile_is_ended_at_the_one_that_holds_it() {
+    let mut case = case().with_execution("ABORTED", None, "AttachInterfaces");
+    case.deployment.rules.retain(|rule| rule.schedule.is_none());
+    case.hooks[0].name = "of-a-team".to_owned();
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::ExecutionEnded);
+    let commands = commands(&found[0]);
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    assert!(
+        commands[0].contains("--lifecycle-hook-name of-a-team "),
+        "{commands:?}"
+    );
 }

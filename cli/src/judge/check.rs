@@ -6,6 +6,7 @@ mod gate;
 mod limits;
 mod max_pods;
 mod network;
+mod newest;
 mod parts;
 mod rates;
 mod roles;
@@ -44,8 +45,8 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
         found.extend(network::findings(account, &input.profile));
     }
     found.extend(room::findings(account, rooms));
-    found.extend(limits::findings(account));
-    found.extend(user_data::findings(account));
+    found.extend(room::of_nodes(account));
+    found.extend(newest::findings(account));
     found.extend(parts::findings(account));
     found.extend(rates::findings(account));
     found.extend(versions::findings(account));

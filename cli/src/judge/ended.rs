@@ -7,11 +7,13 @@ use std::cmp::Ordering;
 
 use hookline_domain::execution::{Completion, CompletionOutcome};
 use hookline_domain::reconcile::hooks::MIN_HEARTBEAT;
+use hookline_domain::reconcile::{LaunchAction, launch_action};
 use hookline_domain::time::epoch_milliseconds;
 use serde_json::Value;
 
-use super::causes::{hook_name, is_retired};
+use super::causes::{MEND_THE_HOOK, hook_name, is_retired, undelivered};
 use super::launches::RETIRED;
+use super::replay::{Replay, lacks_hook};
 use super::story::part;
 use super::words::ago;
 use super::{Finding, Kind, hooks};
@@ -44,7 +46,9 @@ fn has_ended(state: &str) -> bool {
 /// An instance that ended before its launch was given up. Auto Scaling terminates the instance of
 /// a launch that was given up, so the order of the two tells.
 pub(super) fn instance(case: &Case) -> Option<Finding> {
-    let seen = case.seen.as_ref()?;
+    let Some(seen) = case.seen.as_ref() else {
+        return forgotten(case);
+    };
     let state = seen.instance.state.as_str();
     if !has_ended(state) {
         return None;
@@ -74,8 +78,35 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
             format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
         }
     };
-    let mut finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
-    finding.remedy = reason::remedies(id.as_str(), &seen.reason_code);
+    let finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
+    Some(match (by, case.scaled_in()) {
+        (EndedBy::Call, Some(cause)) => {
+            finding.shown_by(format!("Auto Scaling says: {cause}")).say(
+                "Nothing, if the scale-in was meant: the group has as many instances as it wants.",
+            )
+        }
+        _ => Finding {
+            remedy: reason::remedies(id.as_str(), &seen.reason_code),
+            ..finding
+        },
+    })
+}
+
+/// An instance that EC2 does not show any more: it does for an hour, and Auto Scaling keeps the
+/// reason for six weeks, as "Client.InternalError: Client error on launch" (Auto Scaling User Guide,
+/// "Troubleshoot Amazon EC2 Auto Scaling: EC2 instance launch failures").
+fn forgotten(case: &Case) -> Option<Finding> {
+    let activity = case.activity()?;
+    let code = reason::code_in(&activity.message)?;
+    if !was_launching(case) || matches!(EndedBy::by_code(code), EndedBy::Call) {
+        return None;
+    }
+    let id = &case.instance;
+    let problem =
+        format!("EC2 ended {id} before its launch was ready, and does not show it any more.");
+    let mut finding = Finding::new(Kind::InstanceEnded, problem)
+        .shown_by(format!("Auto Scaling says: {}", activity.message));
+    finding.remedy = reason::remedies(id.as_str(), code);
     Some(finding)
 }
 
@@ -95,8 +126,9 @@ fn came_first(case: &Case, ended: i64) -> bool {
     let second = |at: i64| at.div_euclid(1_000);
     let sent = case.entered("AbandonLaunch");
     // Auto Scaling terminated the instance of a launch that its hook had ended.
-    let of_others =
-        |launch: &Activity| hook_timed_out(launch) || (sent.is_none() && hook_ended(launch));
+    let of_others = |launch: &Activity| {
+        hook_timed_out(launch) || (hook_ended(launch) && !abandoned_by_execution(case))
+    };
     if case.activity().is_some_and(of_others) {
         return false;
     }
@@ -115,17 +147,22 @@ fn came_first(case: &Case, ended: i64) -> bool {
 
 /// Whether ABANDON ended the launch of an instance that no function had found ended before.
 fn was_abandoned_for_another_cause(case: &Case) -> bool {
-    let mut events = case.history.iter();
-    let left = events.find(|event| event.left() == Some("AbandonLaunch"));
-    let output = left.and_then(|event| serde_json::from_str(event.output.as_deref()?).ok());
-    let completion: Option<Completion> = output.and_then(|data: Value| part(&data, "completion"));
     let found_ended = case.last_failure().is_some_and(|(error, _)| {
         matches!(
             error.as_str(),
             "Hookline.InstanceGone" | "Hookline.LaunchGone"
         )
     });
-    completion.is_some_and(|it| it.outcome == CompletionOutcome::Completed) && !found_ended
+    abandoned_by_execution(case) && !found_ended
+}
+
+/// Whether ABANDON of the execution ended the lifecycle action.
+fn abandoned_by_execution(case: &Case) -> bool {
+    let mut events = case.history.iter();
+    let left = events.find(|event| event.left() == Some("AbandonLaunch"));
+    let output = left.and_then(|event| serde_json::from_str(event.output.as_deref()?).ok());
+    let completion: Option<Completion> = output.and_then(|data: Value| part(&data, "completion"));
+    completion.is_some_and(|it| it.outcome == CompletionOutcome::Completed)
 }
 
 /// Whether the instance had not become a node when it ended, as far as its launch is known.
@@ -154,8 +191,9 @@ fn hook_timed_out(launch: &Activity) -> bool {
 /// no execution, and `of_hooks` what is wrong with the hooks: both are told below.
 pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
-    if let Some(finding) = by_another_hook(case, activity) {
-        return Some(finding);
+    let given_up = by_another_hook(case, activity).or_else(|| abandoned_by_others(case, activity));
+    if given_up.is_some() {
+        return given_up;
     }
     if hook_timed_out(activity) {
         let mut finding = Finding::new(
@@ -177,9 +215,10 @@ pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Optio
             (None, true) if is_retired(case) => finding
                 .shown_by("No execution was started for it.")
                 .say(RETIRED),
-            (None, true) => finding
-                .shown_by("No execution was started for it: the event was lost, or could not be delivered.")
-                .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md)."),
+            (None, true) => undelivered(
+                case,
+                finding.shown_by("No execution was started for it: the event was lost, or could not be delivered."),
+            ),
             (None, false) => finding
                 .shown_by("No execution was started for it.")
                 .say("Mend what is told below. Auto Scaling has replaced the instance."),
@@ -189,6 +228,43 @@ pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Optio
         });
     }
     None
+}
+
+/// A launch that somebody abandoned while its execution ran: by a call, or by deleting the hook.
+/// "If there are any outstanding lifecycle actions, they are completed first (ABANDON for launching
+/// instances, …)" (Auto Scaling API Reference, DeleteLifecycleHook). Reconcile abandons one whose
+/// execution broke off.
+fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
+    let [execution] = &case.executions[..] else {
+        return None;
+    };
+    let by_others =
+        hook_ended(activity) && !hook_timed_out(activity) && !abandoned_by_execution(case);
+    let is_over = execution.error.as_deref() == Some("Hookline.InstanceGone")
+        || execution.error.as_deref() == Some("Hookline.LaunchGone")
+        || execution.is_running();
+    if !by_others || !is_over || case.waits() {
+        return None;
+    }
+    let finding = Finding::new(
+        Kind::LaunchAbandoned,
+        format!(
+            "Somebody abandoned the launch of {} while its execution ran.",
+            case.instance
+        ),
+    )
+    .of_group(&activity.group)
+    .shown_by(format!("Auto Scaling says: {}", activity.message));
+    let (finding, event) = match lacks_hook(case) {
+        Some(hook) => (
+            finding.shown_by(format!(
+                "The group has no launch hook {hook} any more: deleting a hook abandons the launches that wait at it."
+            )),
+            "DeleteLifecycleHook",
+        ),
+        None => (finding, "CompleteLifecycleAction"),
+    };
+    Some(finding.say("Who it was:").who_called(event))
 }
 
 /// A launch that was given up after its execution had sent CONTINUE.
@@ -254,18 +330,48 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
     if !case.waits() {
         return Some(finding.say("Nothing: the launch is over."));
     }
-    Some(match case.deployment.rounds() {
-        Some(_) => finding.say(
-            "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance. \
-             To keep this instance, replay at once.",
-        ),
-        None => finding
-            .say("Replay it, or complete its hook with ABANDON:")
-            .run(hooks::complete(
-                case.group_name(),
-                &hook_name(case),
-                &case.instance,
-                "ABANDON",
-            )),
-    })
+    Some(with_end(case, finding))
+}
+
+/// The finding of a launch that waits although its execution has failed, with what becomes of it,
+/// and what ends it or goes on with it.
+pub(super) fn with_end(case: &Case, finding: Finding) -> Finding {
+    if lacks_hook(case).is_some() {
+        let others = case.hooks.iter().map(|hook| hook.name.as_str());
+        let finding = finding.say(format!("{MEND_THE_HOOK} To end it now:"));
+        return others.fold(finding, |finding, hook| finding.run(abandon(case, hook)));
+    }
+    let helps = Replay::of(case).helps;
+    let is_ours = case.profile().is_none_or(|profile| profile.hook.complete);
+    if !is_ours {
+        let finding =
+            finding.say("The hook's owner completes it: neither an execution nor reconcile does.");
+        return match helps {
+            true => finding.say("A replay, as below, makes what is missing before that."),
+            false => finding,
+        };
+    }
+    let action = case
+        .execution()
+        .map(|it| launch_action(&it.status, it.error.as_deref()));
+    match (case.deployment.rounds(), action) {
+        (Some(_), Some(LaunchAction::Abandon)) => finding.say(match helps {
+            true => format!("{BY_RECONCILE} To keep this instance, replay at once, as below."),
+            false => BY_RECONCILE.to_owned(),
+        }),
+        _ => finding
+            .say(match helps {
+                true => "Nothing else ends the launch before its hook's timeout. Replay it as below, or end it:",
+                false => "Nothing else ends the launch before its hook's timeout. To end it now:",
+            })
+            .run(abandon(case, &hook_name(case))),
+    }
+}
+
+/// What becomes of a launch that waits, and whose execution failed.
+const BY_RECONCILE: &str = "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance.";
+
+/// The command that abandons the launch at a hook.
+fn abandon(case: &Case, hook: &str) -> Vec<String> {
+    hooks::complete(case.group_name(), hook, &case.instance, "ABANDON")
 }

@@ -142,6 +142,21 @@ impl Remedy {
     pub(crate) fn run<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
         Self::Run(words.into_iter().map(Into::into).collect())
     }
+
+    /// The command that asks CloudTrail who made this call.
+    pub(crate) fn who_called(action: &str) -> Self {
+        Self::run([
+            "aws",
+            "cloudtrail",
+            "lookup-events",
+            "--lookup-attributes",
+            &format!("AttributeKey=EventName,AttributeValue={action}"),
+            "--query",
+            "Events[].[EventTime,Username,CloudTrailEvent]",
+            "--output",
+            "text",
+        ])
+    }
 }
 
 impl Serialize for Remedy {
@@ -249,6 +264,12 @@ impl Finding {
 
     pub(crate) fn run<T: Into<String>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
         self.remedy.push(Remedy::run(words));
+        self
+    }
+
+    /// Who made this call.
+    pub(crate) fn who_called(mut self, action: &str) -> Self {
+        self.remedy.push(Remedy::who_called(action));
         self
     }
 }

@@ -113,7 +113,9 @@ fn cannot_launch(fleet: &Fleet, group: &Group) -> Option<Finding> {
             format!("Auto Scaling could not launch an instance {when}. Hookline is not the cause."),
         )
         .shown_by(format!("Auto Scaling says: {}", newest.message))
-        .say("Mend what Auto Scaling names: capacity, a quota, or the launch template.")
+        .say("Mend what Auto Scaling names: capacity, a quota, or the launch template. To see whether the launch template, \
+              or the subnets of the nodes, are the cause:")
+        .run(["hookline", "check"])
     })
 }
 
@@ -347,7 +349,7 @@ fn ended_unseen(fleet: &Fleet, launches: &[InstanceId]) -> Option<Finding> {
     Some(match fleet.deployment.rounds() {
         Some(_) => finding.say(
             "Reconcile abandons those whose execution failed or was stopped, and Auto Scaling replaces their instances. \
-             To keep one, replay its launch before. One whose execution succeeded waits at another hook.",
+             To keep one, replay its launch before, if `explain` says that this helps. One whose execution succeeded waits at another hook.",
         ),
         None => finding,
     })

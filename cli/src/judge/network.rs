@@ -1,10 +1,12 @@
 //! What of a profile cannot be had: its subnets, their addresses, its security groups, and by
 //! [`place`], room and device indexes on the instance.
 
+mod security_groups;
+
 use std::collections::BTreeMap;
 
 use hookline_domain::addresses::{AddressRange, AllocatedInterface, Pool, RoomPlanner, Subnet};
-use hookline_domain::ids::{SecurityGroupId, SubnetId};
+use hookline_domain::ids::SubnetId;
 use hookline_domain::interface::Interface;
 use hookline_domain::profile::{Profile, Slot};
 use hookline_domain::quotas::ADDRESSES_OF_A_PREFIX;
@@ -12,16 +14,49 @@ use hookline_domain::tags::own;
 
 use super::interfaces::delete_unattached;
 use super::place::is_of_vpc_cni;
+use super::replay::profile_has_changed;
 use super::words::{count, list};
-use super::{Finding, Kind, place};
+use super::{Finding, Kind, Remedy, place};
 use crate::observed::case::Case;
 use crate::observed::network::{SeenInterface, SeenSubnet};
+pub(super) use security_groups::security_groups_that_do_not_fit;
 
 /// The most interfaces that a remedy names.
 const NAMED: usize = 3;
 
-/// What of the profile cannot be had on this instance, now.
+/// What of the profile cannot be had on this instance, now. Of the profile of an execution that is
+/// not deployed any more, only the deployed one is to be corrected.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
+    let found = of_profile(case);
+    let deployed = case
+        .deployed_profile()
+        .filter(|_| profile_has_changed(case));
+    let Some(deployed) = deployed else {
+        return found;
+    };
+    let now = of_profile(&Case {
+        input: Some(deployed.clone()),
+        ..case.clone()
+    });
+    let is_corrected = |finding: &Finding| {
+        let mut now = now.iter();
+        now.all(|it| (it.kind, &it.ids) != (finding.kind, &finding.ids))
+    };
+    let told = |finding: Finding| match is_corrected(&finding) {
+        true => Finding {
+            remedy: vec![Remedy::say(CORRECTED)],
+            ..finding
+        },
+        false => finding,
+    };
+    found.into_iter().map(told).collect()
+}
+
+/// What to do about a profile that was wrong.
+const CORRECTED: &str = "Nothing: the profile of this execution was. Another one is deployed now, which does not have this. Launches \
+                         that begin now take it.";
+
+fn of_profile(case: &Case) -> Vec<Finding> {
     let Some(profile) = case.profile() else {
         return Vec::new();
     };
@@ -48,67 +83,11 @@ pub(super) fn correct(profile: &Profile, field: &str) -> String {
 }
 
 fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
-    let vpc = case.subnets.first().map(|subnet| subnet.vpc.as_str());
-    missing_security_groups(profile, |id| case.security_groups.contains(id), vpc)
-}
-
-/// The security groups of a profile that do not exist. `vpc` is that of its subnets.
-pub(super) fn missing_security_groups(
-    profile: &Profile,
-    is_there: impl Fn(&SecurityGroupId) -> bool,
-    vpc: Option<&str>,
-) -> Vec<Finding> {
-    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (n, slot) in profile.slots.iter().enumerate() {
-        for id in profile.security_groups(slot) {
-            if is_there(id) {
-                continue;
-            }
-            let field = match slot.security_group_ids {
-                Some(_) => format!("profile.slots[{n}].securityGroupIds"),
-                None => "profile.securityGroupIds".to_owned(),
-            };
-            missing
-                .entry(format!("{id} {field}"))
-                .or_default()
-                .push(&slot.network);
-        }
-    }
-    missing
-        .into_iter()
-        .map(|(key, networks)| {
-            let (id, field) = key.split_once(' ').unwrap_or((&key, ""));
-            let mut finding = Finding::new(
-                Kind::SecurityGroupMissing,
-                format!("There is no security group {id} in this account and Region."),
-            )
-            .shown_by(format!(
-                "{field} of the profile {} names it, for {} {}.",
-                profile.name,
-                match networks.len() {
-                    1 => "the network",
-                    _ => "the networks",
-                },
-                networks.join(", ")
-            ))
-            .about([id])
-            .say(correct(profile, field));
-            if let Some(vpc) = vpc {
-                finding = finding.say(format!("The security groups of {vpc}:")).run([
-                    "aws",
-                    "ec2",
-                    "describe-security-groups",
-                    "--filters",
-                    &format!("Name=vpc-id,Values={vpc}"),
-                    "--query",
-                    "SecurityGroups[].[GroupId,GroupName]",
-                    "--output",
-                    "text",
-                ]);
-            }
-            finding
-        })
-        .collect()
+    let vpc_of = |id: &SubnetId| {
+        let seen = case.subnets.iter().find(|seen| seen.subnet.id == *id);
+        Some(seen?.vpc.as_str())
+    };
+    security_groups_that_do_not_fit(profile, &case.security_groups, vpc_of, |_| false)
 }
 
 fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding> {
@@ -123,9 +102,10 @@ fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding
         .iter()
         .filter(|id| !known.contains_key(id))
         .collect();
+    let vpc = case.subnets.first().map(|seen| seen.vpc.as_str());
     let mut found: Vec<Finding> = missing
         .iter()
-        .map(|id| missing_subnet(profile, &field, slot, id))
+        .map(|id| missing_subnet(profile, &field, slot, id, vpc))
         .collect();
     let Some(zone) = case.zone() else {
         return found;
@@ -206,14 +186,15 @@ fn has_block(
     planner.pools().place(slot).is_some()
 }
 
-/// A subnet of a slot that does not exist.
+/// A subnet of a slot that does not exist. `vpc` is that of the profile's other subnets.
 pub(super) fn missing_subnet(
     profile: &Profile,
     field: &str,
     slot: &Slot,
     id: &SubnetId,
+    vpc: Option<&str>,
 ) -> Finding {
-    Finding::new(
+    let finding = Finding::new(
         Kind::SubnetMissing,
         format!("There is no subnet {id} in this account and Region."),
     )
@@ -222,7 +203,23 @@ pub(super) fn missing_subnet(
         profile.name, slot.network
     ))
     .about([id])
-    .say(correct(profile, field))
+    .say(correct(profile, field));
+    let Some(vpc) = vpc else {
+        return finding;
+    };
+    finding
+        .say(format!("The subnets of {vpc}, with their free addresses:"))
+        .run([
+            "aws",
+            "ec2",
+            "describe-subnets",
+            "--filters",
+            &format!("Name=vpc-id,Values={vpc}"),
+            "--query",
+            "Subnets[].[SubnetId,AvailabilityZone,CidrBlock,AvailableIpAddressCount]",
+            "--output",
+            "text",
+        ])
 }
 
 /// What is free in a subnet for a slot, and who holds the rest.

@@ -2,9 +2,11 @@
 
 use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::interface::Attachment;
+use hookline_domain::reconcile::ProfileInput;
+use serde_json::json;
 
 use super::*;
-use crate::fixtures::{NOW, case, id, instance, interface, limits, subnet};
+use crate::fixtures::{NOW, case, id, instance, interface, limits, profile, subnet};
 use crate::judge::Remedy;
 use crate::observed::account::Reservation;
 use crate::observed::case::Replacement;
@@ -54,6 +56,61 @@ fn missing_security_group_names_the_field_and_the_networks() {
 }
 
 #[test]
+fn security_group_of_another_vpc_names_the_slot_both_vpcs_and_the_groups_to_choose_from() {
+    let mut case = case();
+    let elsewhere = [("sg-00000001".parse().unwrap(), "vpc-00000002".to_owned())];
+    case.security_groups = elsewhere.into();
+    let found = findings(&case);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].kind, Kind::SecurityGroupInAnotherVpc);
+    let words = format!("{:?}", found[0]);
+    for says in [
+        "sg-00000001 is in vpc-00000002, and the subnet subnet-00000001 of the network signaling is in vpc-00000001",
+        "profile.securityGroupIds of the profile upf",
+        "Name=vpc-id,Values=vpc-00000001",
+        r#""--group-id", "sg-00000001", "--vpc-id", "vpc-00000001""#,
+    ] {
+        assert!(words.contains(says), "no {says:?} in {words}");
+    }
+}
+
+#[test]
+fn what_the_deployed_profile_does_not_have_any_more_is_not_to_be_corrected() {
+    let mut case = case().with_execution("FAILED", Some("Hookline.X"), "CreateInterfaces");
+    // As the execution was given it; another one is deployed now.
+    let mut wrong = profile();
+    wrong["securityGroupIds"] = json!(["sg-00000009"]);
+    wrong["slots"][1]["subnetIds"] = json!(["subnet-00000009"]);
+    let input = json!({"event": {}, "profile": wrong});
+    case.executions[0].input = input.to_string();
+    let profile = Profile::read(wrong.clone()).unwrap();
+    case.input = Some(ProfileInput {
+        value: wrong.clone(),
+        profile,
+    });
+    let remedies = |case: &Case| {
+        let found = findings(case);
+        let kinds = [Kind::SecurityGroupMissing, Kind::SubnetMissing];
+        assert_eq!(found.iter().map(|it| it.kind).collect::<Vec<_>>(), kinds);
+        let first = found.into_iter().map(|it| format!("{:?}", it.remedy[0]));
+        first.collect::<Vec<_>>()
+    };
+    for remedy in remedies(&case) {
+        assert!(remedy.contains("Another one is deployed now"), "{remedy}");
+    }
+    // The deployed one has the wrong subnet still.
+    let deployed = &mut case.deployment.profiles[0];
+    deployed.value["slots"][1]["subnetIds"] = json!(["subnet-00000009"]);
+    deployed.profile = Profile::read(deployed.value.clone()).unwrap();
+    let left = remedies(&case);
+    assert!(left[0].contains("Another one is deployed now"), "{left:?}");
+    assert!(
+        left[1].contains("Correct profile.slots[1].subnetIds"),
+        "{left:?}"
+    );
+}
+
+#[test]
 fn subnet_whose_free_addresses_are_in_pieces_has_no_room_for_a_prefix() {
     let mut case = case();
     case.subnets = vec![subnet(1, "10.0.48.0/26", 57), subnet(2, "10.0.49.0/28", 11)];
@@ -99,6 +156,8 @@ fn missing_subnet_and_missing_zone_are_told_apart() {
         found[0].evidence[0].starts_with("profile.slots[0].subnetIds "),
         "{found:?}"
     );
+    let lists = format!("{:?}", found[0].remedy.last());
+    assert!(lists.contains("Name=vpc-id,Values=vpc-00000001"), "{lists}");
     let mut elsewhere = case();
     elsewhere.subnets[1].subnet.availability_zone = "us-west-2b".to_owned();
     let found = findings(&elsewhere);

@@ -90,18 +90,7 @@ impl Pause {
             return Some((text, None));
         }
         let text = format!("Auto Scaling says: {reason}. CloudTrail has who it was:");
-        let find = Remedy::run([
-            "aws",
-            "cloudtrail",
-            "lookup-events",
-            "--lookup-attributes",
-            "AttributeKey=EventName,AttributeValue=SuspendProcesses",
-            "--query",
-            "Events[].[EventTime,Username,CloudTrailEvent]",
-            "--output",
-            "text",
-        ]);
-        Some((text, Some(find)))
+        Some((text, Some(Remedy::who_called("SuspendProcesses"))))
     }
 
     /// What it means, in sentences (Auto Scaling User Guide, "Understand how suspending processes

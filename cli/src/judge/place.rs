@@ -6,6 +6,7 @@ use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::{Profile, Slot};
 use hookline_domain::tags::own;
 
+use super::replay::Replay;
 use super::words::duration;
 use super::{Finding, Kind};
 use crate::observed::case::Case;
@@ -145,13 +146,13 @@ pub(super) fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding
         interfaces: &it.interfaces,
     });
     let on_replacement = || {
-        let finding = taken(n, slot, place, &replacement?)?;
+        let finding = taken(n, slot, place, &replacement?, false)?;
         Some(finding.shown_by(format!(
             "{} is gone; this is on its replacement.",
             case.instance
         )))
     };
-    taken(n, slot, place, &here).or_else(on_replacement)
+    taken(n, slot, place, &here, Replay::of(case).helps).or_else(on_replacement)
 }
 
 /// Whether the interface is the VPC CNI's: its own (`aws-K8S-…`), or the trunk interface of
@@ -168,7 +169,14 @@ struct At<'a> {
     interfaces: &'a [SeenInterface],
 }
 
-fn taken(n: usize, slot: &Slot, place: AttachmentPoint, at: &At<'_>) -> Option<Finding> {
+/// `helps`: whether a replay then helps the launch.
+fn taken(
+    n: usize,
+    slot: &Slot,
+    place: AttachmentPoint,
+    at: &At<'_>,
+    helps: bool,
+) -> Option<Finding> {
     let holder = at.interfaces.iter().find(|seen| {
         seen.interface.is_at(place)
             && seen.interface.is_attached_to(at.instance)
@@ -221,7 +229,10 @@ fn taken(n: usize, slot: &Slot, place: AttachmentPoint, at: &At<'_>) -> Option<F
     if is_cni {
         return Some(finding);
     }
-    let finding = finding.say("If nobody needs it, detach it, and then replay the launch:");
+    let finding = finding.say(match helps {
+        true => "If nobody needs it, detach it, and then replay the launch as below:",
+        false => "If nobody needs it, detach it:",
+    });
     Some(finding.run([
         "aws",
         "ec2",

@@ -161,7 +161,7 @@ fn reason_to_leave(interface: &Interface, seen: &Seen<'_>) -> Option<String> {
     }
     if seen.launching.contains(&instance) {
         return Some(format!(
-            "the launch of {instance} goes on: replay it, or complete its hook with ABANDON first"
+            "the launch of {instance} goes on: finish or end it first, as `hookline explain {instance}` says"
         ));
     }
     match seen.running_for_unknown {

@@ -2,6 +2,7 @@
 
 mod missing;
 mod target;
+mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,7 @@ use super::{Finding, Kind};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::rule::{Rule, Target};
 use target::{TARGET_ID, deliver_as, put_back, sibling};
+pub(super) use undelivered::undelivered;
 
 /// The most names that a text lists.
 const LISTED: usize = 4;
@@ -80,8 +82,13 @@ pub(crate) fn findings(
 
 /// Whether an enabled rule with a target reacts to the launches of `group` at `hook`.
 pub(crate) fn answer(deployment: &Deployment, group: &str, hook: &str) -> bool {
+    that_answers(deployment, group, hook).is_some()
+}
+
+/// The enabled rule with a target that reacts to the launches of `group` at `hook`.
+fn that_answers<'a>(deployment: &'a Deployment, group: &str, hook: &str) -> Option<&'a Rule> {
     let mut rules = deployment.rules.iter();
-    rules.any(|rule| rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, hook))
+    rules.find(|rule| rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, hook))
 }
 
 /// The target of a rule that is a state machine.

@@ -82,7 +82,9 @@ pub(crate) struct Account {
     pub(crate) limits: BTreeMap<String, Option<InstanceTypeLimits>>,
     /// Those of the profiles' subnets that exist.
     pub(crate) subnets: Option<BTreeMap<SubnetId, SeenSubnet>>,
-    /// The CIDR reservations of the subnets of the groups' Availability Zones.
+    /// Those in which the groups launch their nodes, as far as they could be looked at.
+    pub(crate) node_subnets: BTreeMap<SubnetId, SeenSubnet>,
+    /// The CIDR reservations of the profiles' subnets in the groups' Availability Zones.
     pub(crate) reservations: BTreeMap<SubnetId, Vec<Reservation>>,
     /// Those of the profiles' security groups that exist, each with its VPC.
     pub(crate) security_groups: Option<BTreeMap<SecurityGroupId, String>>,

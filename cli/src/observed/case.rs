@@ -1,6 +1,6 @@
 //! One launch with all that was observed of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hookline_domain::create_network_interface::description;
 use hookline_domain::ids::{InstanceId, SecurityGroupId, SubnetId};
@@ -54,8 +54,8 @@ pub(crate) struct Case {
     pub(crate) reservations: BTreeMap<SubnetId, Vec<Reservation>>,
     /// All interfaces in the subnets in the node's Availability Zone.
     pub(crate) in_subnets: Vec<SeenInterface>,
-    /// Those of the profile's security groups that exist.
-    pub(crate) security_groups: BTreeSet<SecurityGroupId>,
+    /// Those of the profile's security groups that exist, each with its VPC.
+    pub(crate) security_groups: BTreeMap<SecurityGroupId, String>,
     /// The limits of the instance's type.
     pub(crate) limits: Option<InstanceTypeLimits>,
     /// The interfaces that are attached to the instance, or that Hookline created for it.
@@ -99,7 +99,7 @@ impl Case {
             subnets: Vec::new(),
             reservations: BTreeMap::new(),
             in_subnets: Vec::new(),
-            security_groups: BTreeSet::new(),
+            security_groups: BTreeMap::new(),
             limits: None,
             interfaces: Vec::new(),
             replacement: None,
@@ -285,6 +285,20 @@ impl Case {
         launches
             .into_iter()
             .find(|activity| activity.instance.as_ref() == Some(&self.instance))
+    }
+
+    /// The termination of the instance among the group's activities.
+    pub(crate) fn termination(&self) -> Option<&Activity> {
+        let mut activities = self.activities.iter();
+        activities.find(|it| !it.is_launch && it.instance.as_ref() == Some(&self.instance))
+    }
+
+    /// Auto Scaling's words of a scale-in that ended the instance, so that nothing replaces it: "in
+    /// response to a difference between desired and actual capacity, shrinking the capacity from 1
+    /// to 0" (Auto Scaling User Guide, "Verify a scaling activity for an Auto Scaling group").
+    pub(crate) fn scaled_in(&self) -> Option<&str> {
+        let cause = self.termination()?.cause.as_str();
+        cause.contains("shrinking the capacity").then_some(cause)
     }
 
     /// The launch that goes on. In a group with a warm pool an instance launches more than once,

@@ -48,4 +48,13 @@ pub(crate) struct Template {
     /// Where it attaches interfaces. Without any, EC2 attaches the primary one.
     pub(crate) interfaces: Vec<AttachmentPoint>,
     pub(crate) user_data: UserData,
+    /// The newest version, if it is another one.
+    pub(crate) newest: Option<Box<Newest>>,
+}
+
+/// The newest version of a launch template.
+#[derive(Clone, Debug)]
+pub(crate) struct Newest {
+    pub(crate) version: i64,
+    pub(crate) template: Template,
 }

@@ -1,9 +1,14 @@
 //! `hookline check` of what a deployment consists of: functions, versions, roles, quotas.
 
+use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
+use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hookline_local::Fault;
 use hookline_local::lambda::FunctionConfig;
 use hookline_testkit::roles;
 use hookline_testkit::rules::put_rule;
+use hookline_testkit::templates::{launch_from, user_data_with_gate};
 use serde_json::json;
 
 use crate::check::{checked, kinds, right};
@@ -172,4 +177,45 @@ async fn account_without_a_quota_of_its_own_has_the_default() {
         problem.contains("may have 5000 network interfaces"),
         "{problem}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_that_is_behind_its_launch_template_is_told_with_the_newest_version() {
+    let deployed = right(100).await;
+    let scene = &deployed.scene;
+    let without_gate = "#!/bin/sh\n";
+    launch_from(scene, "upf", "old", "m5.4xlarge", without_gate, 100)
+        .await
+        .unwrap();
+    let user_data = user_data_with_gate(scene, 110).unwrap();
+    let data = RequestLaunchTemplateData::builder()
+        .image_id("ami-0123456789abcdef0")
+        .instance_type(InstanceType::M54xlarge)
+        .user_data(STANDARD.encode(user_data));
+    let create = scene.ec2.create_launch_template_version();
+    create
+        .launch_template_name("old")
+        .launch_template_data(data.build())
+        .send()
+        .await
+        .unwrap();
+    for (version, code) in [("1", 1), ("$Default", 1), ("2", 0), ("$Latest", 0)] {
+        let template = LaunchTemplateSpecification::builder()
+            .launch_template_name("old")
+            .version(version);
+        let update = scene.autoscaling.update_auto_scaling_group();
+        update
+            .auto_scaling_group_name("upf")
+            .launch_template(template.build())
+            .send()
+            .await
+            .unwrap();
+        let checked = checked(&deployed, "check", code).await;
+        let findings = checked["findings"].as_array().unwrap();
+        assert_eq!(findings.is_empty(), code == 0, "{version}: {findings:#?}");
+        for finding in findings {
+            let command = finding["remedy"][1]["run"].as_str().unwrap();
+            assert!(command.contains(",Version=2'"), "{version}: {finding:#}");
+        }
+    }
 }

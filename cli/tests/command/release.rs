@@ -171,7 +171,7 @@ async fn interface_of_a_launch_that_waits_is_left() {
             .await
             .code(12),
     );
-    assert!(text.contains("goes on: replay it"), "{text}");
+    assert!(text.contains("goes on: finish or end it"), "{text}");
     assert!(exists(&deployed, &own) && deployed.changes().is_empty());
 }
 
@@ -235,7 +235,7 @@ async fn interface_of_a_launch_into_a_warm_pool_is_left() {
     for asked in [&instance, &own] {
         let line = format!("release {asked} --yes");
         let text = stdout(&deployed.run(&line).await.code(12));
-        assert!(text.contains("goes on: replay it"), "{text}");
+        assert!(text.contains("goes on: finish or end it"), "{text}");
     }
     assert!(exists(&deployed, &own) && deployed.changes().is_empty());
     let status = deployed.json("status").await;

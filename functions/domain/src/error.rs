@@ -220,9 +220,7 @@ pub enum Error {
         detail: String,
     },
     /// AWS refused a call, and a retry would not change that.
-    #[error(
-        "{action} was refused: {code}: {message}. Correct what AWS names; then replay (docs/operations/replay.md)"
-    )]
+    #[error("{action} was refused: {code}: {message}. Correct what AWS names")]
     AwsRefused {
         /// The API action.
         action: &'static str,
@@ -429,6 +427,20 @@ mod tests {
         said.sort_unstable();
         all.sort_unstable();
         assert_eq!(said, all);
+    }
+
+    /// The state machine abandons the launch by it, or the launch goes on by itself.
+    #[test]
+    fn refusal_of_aws_advises_no_replay() {
+        let error = Error::AwsRefused {
+            action: "ec2:CreateNetworkInterface",
+            code: "Some".to_owned(),
+            message: "its words".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "ec2:CreateNetworkInterface was refused: Some: its words. Correct what AWS names"
+        );
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(crate) fn act(
         "AssociateSubnetCidrBlock" => subnet::associate_cidr,
         "AttachNetworkInterface" => attach::attach,
         "CreateLaunchTemplate" => launch_template::create,
+        "CreateLaunchTemplateVersion" => launch_template::create_version,
         "CreateNetworkInterface" => create_interface::create,
         "CreateSecurityGroup" => security_group::create,
         "CreateSubnet" => subnet::create,

@@ -1,7 +1,12 @@
-//! Launch templates: the properties of instances that an Auto Scaling group launches. Each has one
-//! version.
+//! Launch templates: the properties of instances that an Auto Scaling group launches. The default
+//! version is always the first one. A new version takes nothing over from another one: there is no
+//! `SourceVersion`.
+//!
+//! Source: EC2 API Reference, CreateLaunchTemplate, CreateLaunchTemplateVersion and
+//! DescribeLaunchTemplateVersions.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::Ec2;
 use super::errors::{Kind, invalid_combination};
@@ -24,8 +29,8 @@ pub struct LaunchTemplate {
     pub launch_template_id: String,
     /// Its name.
     pub launch_template_name: String,
-    /// Its only version, number 1.
-    pub data: LaunchTemplateData,
+    /// Its versions, from number 1 on.
+    pub versions: Vec<LaunchTemplateData>,
     /// Its own tags.
     pub tags: Tags,
     created_at: String,
@@ -68,6 +73,15 @@ pub struct LaunchTemplateRef {
 }
 
 impl LaunchTemplateRef {
+    /// The launch template that a call is about.
+    fn of_call(params: &mut Params) -> Self {
+        Self {
+            launch_template_id: params.str("LaunchTemplateId"),
+            launch_template_name: params.str("LaunchTemplateName"),
+            version: None,
+        }
+    }
+
     /// Reads `LaunchTemplate.*`, if it is there.
     pub(crate) fn parse(params: &mut Params) -> Result<Option<Self>, ApiError> {
         let mut fields = params.structure("LaunchTemplate");
@@ -106,7 +120,7 @@ pub fn create_launch_template(
     let template = LaunchTemplate {
         launch_template_id: id.clone(),
         launch_template_name: name.to_owned(),
-        data,
+        versions: vec![data],
         tags,
         created_at: iso8601(kernel.timestamp()),
     };
@@ -124,8 +138,8 @@ pub fn resolve_launch_template<'a>(
     reference: &LaunchTemplateRef,
 ) -> Result<&'a LaunchTemplateData, ApiError> {
     let template = named(ec2, reference)?;
-    check_version(reference.version.as_deref())?;
-    Ok(&template.data)
+    let (_, data) = template.version(reference.version.as_deref())?;
+    Ok(data)
 }
 
 /// The launch template that the reference names.
@@ -156,14 +170,25 @@ fn named<'a>(ec2: &'a Ec2, reference: &LaunchTemplateRef) -> Result<&'a LaunchTe
     }
 }
 
-/// Refuses every version but the only one.
-fn check_version(version: Option<&str>) -> Result<(), ApiError> {
-    match version {
-        None | Some("" | "1" | "$Default" | "$Latest") => Ok(()),
-        Some(version) => Err(ApiError::new(
-            "InvalidLaunchTemplateId.VersionNotFound",
-            format!("Could not find launch template version {version}."),
-        )),
+impl LaunchTemplate {
+    /// A version, with its number.
+    fn version(&self, version: Option<&str>) -> Result<(usize, &LaunchTemplateData), ApiError> {
+        let version = version.unwrap_or_default();
+        let number = match version {
+            "" | "$Default" => Some(1),
+            "$Latest" => Some(self.versions.len()),
+            number => number.parse().ok(),
+        };
+        let found = number.and_then(|number: usize| {
+            let data = self.versions.get(number.checked_sub(1)?)?;
+            Some((number, data))
+        });
+        found.ok_or_else(|| {
+            ApiError::new(
+                "InvalidLaunchTemplateId.VersionNotFound",
+                format!("Could not find launch template version {version}."),
+            )
+        })
     }
 }
 
@@ -180,6 +205,19 @@ pub(crate) fn create(
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let name = params.required_str("LaunchTemplateName")?;
+    let data = parse_data(params)?;
+    params.ignore(&["ClientToken", "VersionDescription"]);
+    let tags = tags::specification(params, Kind::LaunchTemplate)?;
+    params.finish()?;
+    let id = create_launch_template(ec2, kernel, &name, data, tags)?;
+    let mut xml = Xml::new();
+    if let Some(template) = ec2.launch_templates.get(&id) {
+        xml.element("launchTemplate", |xml| write(xml, template));
+    }
+    Ok(xml.into_string())
+}
+
+fn parse_data(params: &mut Params) -> Result<LaunchTemplateData, ApiError> {
     let mut fields = params.structure("LaunchTemplateData");
     if fields.is_empty() {
         return Err(params.missing("LaunchTemplateData"));
@@ -199,13 +237,27 @@ pub(crate) fn create(
     };
     fields.ignore(&IGNORED);
     fields.finish()?;
+    Ok(data)
+}
+
+/// CreateLaunchTemplateVersion, by id or by name.
+pub(crate) fn create_version(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let reference = LaunchTemplateRef::of_call(params);
+    let data = parse_data(params)?;
     params.ignore(&["ClientToken", "VersionDescription"]);
-    let tags = tags::specification(params, Kind::LaunchTemplate)?;
     params.finish()?;
-    let id = create_launch_template(ec2, kernel, &name, data, tags)?;
+    let id = named(ec2, &reference)?.launch_template_id.clone();
     let mut xml = Xml::new();
-    if let Some(template) = ec2.launch_templates.get(&id) {
-        xml.element("launchTemplate", |xml| write(xml, template));
+    if let Some(template) = ec2.launch_templates.get_mut(&id) {
+        template.versions.push(data);
+        let (number, data) = template.version(Some("$Latest"))?;
+        xml.element("launchTemplateVersion", |xml| {
+            write_version(xml, kernel, template, number, data);
+        });
     }
     Ok(xml.into_string())
 }
@@ -286,44 +338,58 @@ fn write(xml: &mut Xml, template: &LaunchTemplate) {
     xml.text("launchTemplateName", &template.launch_template_name);
     xml.text("createTime", &template.created_at);
     xml.text("defaultVersionNumber", 1);
-    xml.text("latestVersionNumber", 1);
+    xml.text("latestVersionNumber", template.versions.len());
     tags::write(xml, &template.tags);
 }
 
-/// The version that a launch template has, if the call asks for it (EC2 API Reference,
-/// DescribeLaunchTemplateVersions and LaunchTemplateVersion).
+/// The versions that the call asks for, each once; without any, all of them.
 pub(crate) fn describe_versions(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    let reference = LaunchTemplateRef {
-        launch_template_id: params.str("LaunchTemplateId"),
-        launch_template_name: params.str("LaunchTemplateName"),
-        version: None,
-    };
-    let versions = params.list("LaunchTemplateVersion");
+    let reference = LaunchTemplateRef::of_call(params);
+    let asked = params.list("LaunchTemplateVersion");
     params.ignore(&["MaxResults", "ResolveAlias"]);
     params.finish()?;
     let template = named(ec2, &reference)?;
-    for version in &versions {
-        check_version(Some(version))?;
+    let mut versions = BTreeMap::new();
+    for version in &asked {
+        let (number, data) = template.version(Some(version))?;
+        versions.insert(number, data);
     }
-    let account = kernel.settings.account.as_str();
+    if asked.is_empty() {
+        versions.extend((1..).zip(&template.versions));
+    }
     let mut xml = Xml::new();
-    xml.items("launchTemplateVersionSet", [template], |xml, template| {
-        xml.text("launchTemplateId", &template.launch_template_id);
-        xml.text("launchTemplateName", &template.launch_template_name);
-        xml.text("versionNumber", 1);
-        xml.text("createTime", &template.created_at);
-        xml.text(
-            "createdBy",
-            format_args!("arn:aws:iam::{account}:user/local"),
-        );
-        xml.text("defaultVersion", true);
-        xml.element("launchTemplateData", |xml| write_data(xml, &template.data));
-    });
+    // The newest first.
+    xml.items(
+        "launchTemplateVersionSet",
+        versions.into_iter().rev(),
+        |xml, (number, data)| write_version(xml, kernel, template, number, data),
+    );
     Ok(xml.into_string())
+}
+
+/// LaunchTemplateVersion.
+fn write_version(
+    xml: &mut Xml,
+    kernel: &Kernel,
+    template: &LaunchTemplate,
+    number: usize,
+    data: &LaunchTemplateData,
+) {
+    let account = kernel.settings.account.as_str();
+    xml.text("launchTemplateId", &template.launch_template_id);
+    xml.text("launchTemplateName", &template.launch_template_name);
+    xml.text("versionNumber", number);
+    xml.text("createTime", &template.created_at);
+    xml.text(
+        "createdBy",
+        format_args!("arn:aws:iam::{account}:user/local"),
+    );
+    xml.text("defaultVersion", number == 1);
+    xml.element("launchTemplateData", |xml| write_data(xml, data));
 }
 
 /// ResponseLaunchTemplateData, as far as the fake AWS keeps it. What is not set is absent.

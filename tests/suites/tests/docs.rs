@@ -92,6 +92,24 @@ fn errors_md_names_no_unknown_error() -> Result<()> {
     Ok(())
 }
 
+/// After ABANDON the launch is over, and `hookline explain` says that no replay helps.
+#[test]
+fn errors_md_advises_a_replay_only_for_launches_that_are_not_over() -> Result<()> {
+    let rows = ERRORS
+        .lines()
+        .filter(|line| line.starts_with("| `Hookline."));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(" | ").collect()).collect();
+    ensure!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let [name, _, becomes, remedy] = row[..] else {
+            bail!("{row:?}");
+        };
+        let is_over = becomes.starts_with("ABANDON") || becomes.contains("then ABANDON");
+        ensure!(!is_over || !remedy.contains("replay"), "{name}: {remedy}");
+    }
+    Ok(())
+}
+
 #[test]
 fn try_it_md_fills_each_placeholder_of_the_state_machine() {
     let placeholders: BTreeSet<&str> = LAUNCH_NODE

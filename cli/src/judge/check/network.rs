@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookline_domain::ids::SubnetId;
+use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::placement::check_open_slots;
 use hookline_domain::profile::Profile;
 
-use crate::judge::network::{correct, missing_security_groups, missing_subnet};
+use crate::judge::network::{missing_subnet, security_groups_that_do_not_fit};
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
@@ -145,57 +145,15 @@ fn security_groups(account: &Account, profile: &Profile) -> Vec<Finding> {
     let Some(known) = &account.security_groups else {
         return Vec::new();
     };
-    let vpc = profile.subnet_ids().into_iter().find_map(|id| {
-        let seen = account.subnets.as_ref()?.get(id)?;
-        Some(seen.vpc.as_str())
-    });
+    let vpc_of = |id: &SubnetId| Some(account.subnets.as_ref()?.get(id)?.vpc.as_str());
+    let stands_in = |id: &SecurityGroupId| account.stands_in(id.as_str());
+    let found = security_groups_that_do_not_fit(profile, known, vpc_of, stands_in);
     let place = format!("securityGroupIds of the profile {}", profile.name);
-    let mut found: Vec<Finding> = missing_security_groups(
-        profile,
-        |id| known.contains_key(id) || account.stands_in(id.as_str()),
-        vpc,
-    )
-    .into_iter()
-    .map(|finding| finding.at(&place))
-    .collect();
-    let mut told = BTreeSet::new();
-    for (n, slot) in profile.slots.iter().enumerate() {
-        for id in profile.security_groups(slot) {
-            let Some(group_vpc) = known.get(id) else {
-                continue;
-            };
-            let of_subnets = slot.subnet_ids.iter().filter_map(|id| {
-                let seen = account.subnets.as_ref()?.get(id)?;
-                (seen.vpc != *group_vpc).then_some((id, seen.vpc.as_str()))
-            });
-            for (subnet, subnet_vpc) in of_subnets {
-                if !told.insert((id, subnet_vpc)) {
-                    continue;
-                }
-                let field = match slot.security_group_ids {
-                    Some(_) => format!("profile.slots[{n}].securityGroupIds"),
-                    None => "profile.securityGroupIds".to_owned(),
-                };
-                found.push(
-                    Finding::new(
-                        Kind::SecurityGroupInAnotherVpc,
-                        format!(
-                            "The security group {id} is in {group_vpc}, and the subnet {subnet} of the network {} is in \
-                             {subnet_vpc}.",
-                            slot.network
-                        ),
-                    )
-                    .about([id])
-                    .at(format!("{field} of the profile {}", profile.name))
-                    .say(correct(profile, &field))
-                    .say(format!(
-                        "If the subnet is the wrong one, correct profile.slots[{n}].subnetIds instead."
-                    )),
-                );
-            }
-        }
-    }
-    found
+    let at = |finding: Finding| match finding.place {
+        Some(_) => finding,
+        None => finding.at(&place),
+    };
+    found.into_iter().map(at).collect()
 }
 
 /// Subnets that do not exist, and Availability Zones of the groups in which a network has none.
@@ -204,6 +162,11 @@ fn subnets(account: &Account, profile: &Profile) -> Vec<Finding> {
         return Vec::new();
     };
     let mut found = Vec::new();
+    let vpc = profile
+        .subnet_ids()
+        .into_iter()
+        .find_map(|id| known.get(id));
+    let vpc = vpc.map(|seen| seen.vpc.as_str());
     for (n, slot) in profile.slots.iter().enumerate() {
         let field = format!("profile.slots[{n}].subnetIds");
         let place = format!("{field} of the profile {}", profile.name);
@@ -212,7 +175,7 @@ fn subnets(account: &Account, profile: &Profile) -> Vec<Finding> {
         let is_known = !slot.subnet_ids.iter().any(|id| stands_in(&id));
         let missing: Vec<Finding> = missing
             .filter(|id| !stands_in(id))
-            .map(|id| missing_subnet(profile, &field, slot, id).at(&place))
+            .map(|id| missing_subnet(profile, &field, slot, id, vpc).at(&place))
             .collect();
         let all_known = missing.is_empty() && is_known;
         found.extend(missing);

@@ -17,6 +17,7 @@ use crate::judge::words::{count, list};
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
 use crate::observed::group::Group;
+use crate::observed::network::SeenSubnet;
 
 /// The most nodes that are counted: nobody asks for more at once.
 pub(crate) const MAX_NODES: usize = 1_000;
@@ -204,9 +205,12 @@ fn of_zone(account: &Account, room: &RoomOfZone) -> Option<Finding> {
         .of_group(&room.group)
         .about(&room.subnets)
         .at(format!("{field} of the profile {}", profile.name));
-    for id in room.subnets.iter().take(LISTED) {
-        finding.evidence.extend(held(account, profile, id));
-    }
+    let known = account.subnets.as_ref();
+    let seen = room.subnets.iter().filter_map(|id| known?.get(id));
+    let held = seen
+        .take(LISTED)
+        .map(|seen| held(account, Some(profile), seen));
+    finding.evidence.extend(held);
     let launching = in_flight(account, profile, zone).len();
     if launching > 0 {
         finding = finding.shown_by(format!(
@@ -233,6 +237,51 @@ fn of_zone(account: &Account, room: &RoomOfZone) -> Option<Finding> {
     })
 }
 
+/// Availability Zones of groups where no subnet of the nodes' own has a free address.
+pub(super) fn of_nodes(account: &Account) -> Vec<Finding> {
+    let zones = account
+        .groups
+        .iter()
+        .flat_map(|group| group.zones.keys().map(move |zone| (group, zone)));
+    zones
+        .filter_map(|(group, zone)| {
+            let known = group
+                .subnets
+                .iter()
+                .filter_map(|id| account.node_subnets.get(id));
+            let here: Vec<&SeenSubnet> = known
+                .filter(|seen| seen.subnet.availability_zone == *zone)
+                .collect();
+            if here.is_empty() || here.iter().any(|seen| seen.available > 0) {
+                return None;
+            }
+            let ids: Vec<SubnetId> = here.iter().map(|seen| seen.subnet.id.clone()).collect();
+            let problem = format!(
+                "No address is free in {zone} for the primary interface of one more node: {}.",
+                list(&ids, LISTED)
+            );
+            let mut finding = Finding::new(Kind::SubnetFull, problem)
+                .of_group(&group.name)
+                .about(&ids)
+                .at(format!("the subnets of the group {}", group.name))
+                .because("Auto Scaling cannot launch an instance there.");
+            let held = here
+                .iter()
+                .take(LISTED)
+                .map(|seen| held(account, None, seen));
+            finding.evidence.extend(held);
+            let unattached = unattached(account, &ids);
+            let finding = match unattached.is_empty() {
+                true => finding,
+                false => delete_unattached(finding, &unattached),
+            };
+            Some(finding.say(format!(
+                "Free addresses there, or add a subnet of {zone} to the group."
+            )))
+        })
+        .collect()
+}
+
 /// The unattached interfaces of others than Hookline in these subnets. The VPC CNI attaches what it
 /// has created, and a service deletes its own.
 fn unattached<'a>(account: &'a Account, subnets: &[SubnetId]) -> Vec<&'a str> {
@@ -247,8 +296,8 @@ fn unattached<'a>(account: &'a Account, subnets: &[SubnetId]) -> Vec<&'a str> {
 }
 
 /// Who holds the addresses of a subnet.
-fn held(account: &Account, profile: &Profile, id: &SubnetId) -> Option<String> {
-    let seen = account.subnets.as_ref()?.get(id)?;
+fn held(account: &Account, profile: Option<&Profile>, seen: &SeenSubnet) -> String {
+    let id = &seen.subnet.id;
     let mut holders: BTreeMap<String, usize> = BTreeMap::new();
     let inside = account.interfaces.iter().flatten();
     for it in inside.filter(|it| it.interface.subnet_id == *id) {
@@ -265,7 +314,7 @@ fn held(account: &Account, profile: &Profile, id: &SubnetId) -> Option<String> {
     if !reserved.is_empty() {
         words.push(format!("CIDR reservations of {}", list(&reserved, LISTED)));
     }
-    let slots = profile.slots.iter();
+    let slots = profile.into_iter().flat_map(|profile| &profile.slots);
     let excluded: usize = slots
         .filter(|slot| slot.subnet_ids.contains(id))
         .map(|slot| slot.excluded_ranges.len())
@@ -278,7 +327,7 @@ fn held(account: &Account, profile: &Profile, id: &SubnetId) -> Option<String> {
         .ipv4
         .map_or_else(String::new, |block| format!(" ({block})"));
     let left = seen.available;
-    Some(match words.is_empty() {
+    match words.is_empty() {
         true => format!(
             "{id}{block}: nobody holds an address. EC2 keeps 5 of each subnet, and has {left} left."
         ),
@@ -286,5 +335,5 @@ fn held(account: &Account, profile: &Profile, id: &SubnetId) -> Option<String> {
             "{id}{block} is held: {}. EC2 keeps 5 of each subnet, and has {left} left.",
             words.join(", ")
         ),
-    })
+    }
 }

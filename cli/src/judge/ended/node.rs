@@ -61,9 +61,7 @@ pub(crate) fn node(case: &Case) -> Option<EndedNode> {
     if !has_ended(&seen.instance.state) || in_pool || is_launchs || !was_ready(case) {
         return None;
     }
-    let mut activities = case.activities.iter();
-    let termination =
-        activities.find(|it| !it.is_launch && it.instance.as_ref() == Some(&case.instance));
+    let termination = case.termination();
     let by = match (EndedBy::of(seen), termination) {
         (EndedBy::Ec2, _) => By::Ec2,
         (EndedBy::Itself, _) => By::Itself,

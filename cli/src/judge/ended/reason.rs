@@ -17,12 +17,24 @@ pub(super) enum EndedBy {
 
 impl EndedBy {
     pub(super) fn of(seen: &SeenInstance) -> Self {
-        match seen.reason_code.as_str() {
+        Self::by_code(&seen.reason_code)
+    }
+
+    pub(super) fn by_code(code: &str) -> Self {
+        match code {
             "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => Self::Call,
             "Client.InstanceInitiatedShutdown" => Self::Itself,
             _ => Self::Ec2,
         }
     }
+}
+
+/// EC2's code in a text of Auto Scaling's.
+pub(super) fn code_in(text: &str) -> Option<&str> {
+    let words = text.split(|it: char| it.is_whitespace() || it == ':');
+    let words = words.map(|word| word.trim_end_matches('.'));
+    let mut codes = words.filter(|it| it.starts_with("Client.") || it.starts_with("Server."));
+    codes.next()
 }
 
 /// What to do about an instance that ended so. Auto Scaling replaces it in any case.
@@ -40,6 +52,13 @@ pub(super) fn remedies(instance: &str, code: &str) -> Vec<Remedy> {
              Let the group's service-linked role use the key, by its key policy or a grant (Auto Scaling User Guide, \
              \"Required AWS KMS key policy for use with encrypted volumes\").",
             &[],
+        ),
+        // "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state".
+        _ if code.starts_with("Client.InvalidKMSKey") => (
+            "EC2 cannot use the KMS key of an encrypted volume: it is disabled, waits for its deletion, or does not exist, \
+             or Auto Scaling may not use it. The launch template names the key, else the Region's default for EBS. To see \
+             which that is:",
+            &["aws", "ec2", "get-ebs-default-kms-key-id"],
         ),
         "Client.VolumeLimitExceeded" => (
             "The account has reached a quota of EBS: delete volumes, or request more in Service Quotas.",

@@ -260,6 +260,34 @@ async fn a_launch_template_provides_what_the_launch_leaves_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn launch_template_has_the_versions_that_were_created_and_the_first_is_the_default() {
+    let scene = Scene::new();
+    scene.ok("CreateLaunchTemplate", &TEMPLATE).await;
+    let mut second = TEMPLATE.to_vec();
+    second[1].1 = "m5.large";
+    let xml = scene.ok("CreateLaunchTemplateVersion", &second).await;
+    assert_eq!(text(&xml, "versionNumber"), "2");
+    let describe = async |asked: &[(&str, &str)]| {
+        let asked = [&[("LaunchTemplateName", "nodes")], asked].concat();
+        let xml = scene.ok("DescribeLaunchTemplateVersions", &asked).await;
+        texts(&xml, "instanceType")
+    };
+    let both = ["m5.large", "p4d.24xlarge"];
+    assert_eq!(describe(&[]).await, both);
+    let named = [
+        ("LaunchTemplateVersion.1", "$Default"),
+        ("LaunchTemplateVersion.2", "$Latest"),
+    ];
+    assert_eq!(describe(&named).await, both);
+    // Each once.
+    let same = [
+        ("LaunchTemplateVersion.1", "2"),
+        ("LaunchTemplateVersion.2", "$Latest"),
+    ];
+    assert_eq!(describe(&same).await, ["m5.large"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn version_of_a_launch_template_is_described_with_its_data() {
     let scene = Scene::new();
     scene.ok("CreateLaunchTemplate", &TEMPLATE).await;

@@ -6,6 +6,7 @@ mod gate;
 mod launches;
 mod max_pods;
 mod network;
+mod newest;
 mod parts;
 mod roles;
 mod versions;
@@ -21,7 +22,7 @@ use crate::observed::account::{Concurrency, CouldNotLook, Reservation};
 use crate::observed::deployment::Deployment;
 use crate::observed::group::{Hook, Member, Override};
 use crate::observed::rule::{Rule, Target};
-use crate::observed::template::{Template, TemplateRef};
+use crate::observed::template::{Newest, Template, TemplateRef};
 use crate::observed::user_data::{MaxPods, Said, UserData};
 
 fn found(account: &Account) -> Vec<Finding> {

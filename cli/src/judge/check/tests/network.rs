@@ -235,3 +235,33 @@ fn growth_is_shared_by_the_zones_of_a_group() {
     );
     assert_says(&found[2], &["may grow there by 12"]);
 }
+
+#[test]
+fn subnet_of_the_nodes_without_a_free_address_is_found_before_auto_scaling_finds_it() {
+    let mut account = account();
+    let mut full = fixtures::subnet(7, "10.0.7.0/28", 0);
+    let id = full.subnet.id.clone();
+    account.groups[0].subnets = vec![id.clone()];
+    account.node_subnets.insert(id.clone(), full.clone());
+    let mut foreign = interface(3, 9, "any", None);
+    foreign.interface.tags.clear();
+    foreign.interface.subnet_id = id.clone();
+    account.interfaces = Some(vec![foreign]);
+    let finding = only(&account, Kind::SubnetFull);
+    assert_says(
+        &finding,
+        &[
+            "subnet-00000007",
+            "1 by unattached interfaces of others",
+            "delete-network-interface",
+            "the subnets of the group upf",
+            "Auto Scaling cannot launch",
+        ],
+    );
+    // Another one of the zone has room.
+    full.subnet.id = "subnet-00000008".parse().unwrap();
+    full.available = 1;
+    account.groups[0].subnets.push(full.subnet.id.clone());
+    account.node_subnets.insert(full.subnet.id.clone(), full);
+    assert_eq!(kinds(&account), []);
+}
