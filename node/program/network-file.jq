@@ -46,11 +46,13 @@ Table=\($table)",
 From=\(.)/32
 Table=\($table)
 Priority=32765"),
+# A VPC lets nobody else have the address, and the search for another one would hold kubelet back.
 # No route in the main table: the primary interface may have the same subnet.
 (ipv6[] | "
 [Address]
 Address=\(.address)/128
 AddPrefixRoute=no
+DuplicateAddressDetection=none
 
 [Route]
 Destination=\(.subnet)

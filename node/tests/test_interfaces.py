@@ -314,9 +314,13 @@ class AnInterfaceForTheOperatingSystem(InterfacesTest):
         # Its subnet is not shown yet: the address comes with it.
         self.assertEqual(node.addresses("management", "inet6"), [])
         node.show(SIGNALING, subnet_ipv6_cidr_blocks="2001:db8:0:a::/64")
-        for _ in ("the subnet is there", "nothing is to be done"):
-            node.interfaces()
-            self.assertEqual([one for one in node.addresses("management", "inet6") if not one.startswith("fe80:")], ["2001:db8:0:a::77/128"])
+        for shown in ("2001:db8:0:a::77", "2001:db8:0:a::77", None):
+            node.show(SIGNALING, ipv6s=shown)
+            done = node.interfaces()
+            self.assertEqual("management: the metadata service does not show its IPv6 address any more" in done.stderr, shown is None, done.stderr)
+            link_local, *others = sorted(node.addresses("management", "inet6"), key=lambda one: not one.startswith("fe80:"))
+            self.assertTrue(link_local.startswith("fe80:"), link_local)
+            self.assertEqual(others, ["2001:db8:0:a::77/128"])
             self.assertEqual(sorted((route["dst"], route.get("gateway")) for route in node.routes("management", "30000", "inet6")),
                              [("2001:db8:0:a::/64", None), ("default", "fe80:ec2::1")])
             # In the main table, the address itself and nothing of its subnet.
@@ -324,6 +328,19 @@ class AnInterfaceForTheOperatingSystem(InterfacesTest):
             self.assertEqual([rule for rule in node.rules("inet6") if rule[0] == 32765], [(32765, "2001:db8:0:a::77", "30000")])
             self.assertEqual(node.addresses("management"), ["10.0.1.4/24"])
             node.run("ping", "-c1", "-W5", "-I", "2001:db8:0:a::77", "2001:db8:0:b::4")
+        self.boot_hook_passes(node)
+        # Another address.
+        node.show(SIGNALING, ipv6s="2001:db8:0:a::78")
+        node.interfaces()
+        self.assertIn("2001:db8:0:a::78/128", node.addresses("management", "inet6"))
+        self.assertEqual([rule for rule in node.rules("inet6") if rule[0] == 32765], [(32765, "2001:db8:0:a::78", "30000")])
+
+    def test_is_configured_though_the_link_has_another_owner_of_its_ipv6_address(self):
+        node = self.node(TO_THE_SYSTEM)
+        node.vpc.run("ip", "address", "add", "2001:db8:0:a::77/128", "dev", node.vpc.subnets["subnet-0a"], "nodad")
+        self.attach(node, SIGNALING, "ens6", "subnet-0a", 1, "10.0.1.4")
+        node.show(SIGNALING, ipv6s="2001:db8:0:a::77", subnet_ipv6_cidr_blocks="2001:db8:0:a::/64")
+        node.interfaces()
         self.boot_hook_passes(node)
 
     def test_without_an_address_in_the_metadata_keeps_kubelet_back(self):

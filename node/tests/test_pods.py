@@ -80,6 +80,14 @@ class TheConfiguration(PodsTest):
                                           "gateway": "fe80:ec2::1"}]][: sets - 1])
                 node.end()
 
+    def test_follows_an_ipv6_address_that_comes_and_goes(self):
+        node = self.node(FIRST, network("host-device"))
+        for shown in ("2001:db8:0:a::4", "2001:db8:0:a::5", None):
+            node.show(FIRST, ipv6s=shown, subnet_ipv6_cidr_blocks="2001:db8:0:a::/64")
+            node.interfaces("apply")
+            _, *ipv6 = self.configuration(node)["ipam"]["ranges"]
+            self.assertEqual([one[0]["rangeStart"] for one in ipv6], [shown] if shown else [])
+
     def test_gives_each_address_once_and_then_no_more(self):
         node = self.node(FIRST, network("ipvlan"), "10.0.1.4\n10.0.1.9", "10.0.1.32/28")
         # The real host-local alone: ipvlan needs a kernel that has it, as in test_qemu.py.

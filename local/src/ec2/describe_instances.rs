@@ -149,10 +149,16 @@ fn write(
     interfaces: &[&NetworkInterface],
 ) {
     xml.once(&instance.xml, |xml| {
-        write_alone(xml, ec2, kernel, instance);
+        write_alone(xml, kernel, instance);
     });
     volume::write(xml, ec2, kernel, instance);
-    if !is_gone(instance) {
+    let is_gone = is_gone(instance);
+    let groups: &[String] = match is_gone {
+        true => &[],
+        false => &instance.security_groups,
+    };
+    security_group::write_set(xml, ec2, groups);
+    if !is_gone {
         xml.text(
             "sourceDestCheck",
             primary(interfaces).is_none_or(|i| i.source_dest_check),
@@ -170,7 +176,7 @@ fn is_gone(instance: &Instance) -> bool {
 }
 
 /// What rests on the instance alone.
-fn write_alone(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, instance: &Instance) {
+fn write_alone(xml: &mut Xml, kernel: &Kernel, instance: &Instance) {
     let is_gone = is_gone(instance);
     xml.text("instanceId", &instance.instance_id);
     xml.text("imageId", &instance.image_id);
@@ -208,12 +214,6 @@ fn write_alone(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, instance: &Instance) {
     let name = (!is_gone).then(|| dns_name(&kernel.settings, instance.private_ip_address));
     xml.text("privateDnsName", name.unwrap_or_default());
     xml.text("dnsName", "");
-    let groups: &[String] = if is_gone {
-        &[]
-    } else {
-        &instance.security_groups
-    };
-    security_group::write_set(xml, ec2, groups);
     if let Some((at, why)) = instance.ended {
         xml.text("reason", transition_reason(kernel, at, why));
         xml.element("stateReason", |xml| {
