@@ -2,8 +2,8 @@
 -- hours, and what is lost without each. A field that the flow log's format lacks is null in the table. A dash is no value. And whether the
 -- records are longer than the aggregation interval that the table is made for: `aggregation interval` has the share of those that are not.
 --   :interval   that interval in seconds, 60 or 600
---   :vpc_id     in the lines that begin with --vpc, as in cross-az.sql. Then the rows are of the records that count, and one row more,
---               `vpc-id is flowLogsVpcId`, has the share of all records that are of this VPC. If the ID is wrong, that is 0
+-- With flowLogsVpcId (the lines that begin with --vpc) the rows are of the records that count, and `vpc-id is flowLogsVpcId` has the share
+-- of all records that are of this VPC. If the ID is wrong, that is 0.
 WITH
 totals AS (
   -- A row for the records that count; and one for those of other VPCs, if there are any.
