@@ -37,17 +37,18 @@ class Run:
         return self._all("unlisted")
 
 
-def run(connection, until, now, windows=statement.HOURLY, fails=None, clusters=statement.CLUSTERS):
+def run(connection, until, now, windows=statement.HOURLY, fails=None, clusters=statement.CLUSTERS, vpc_id=None):
     """A run for `until` at the time `now`. `fails`: which statement fails, "store" or "store-inputs". The run ends there, as the state machine does.
+    `vpc_id`: the VPC that counts, of flow logs of several.
 
     The metrics are put between these two, and change no table: a run that fails at them has done what one that fails at "store-inputs" has.
     """
     done = Run()
-    for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now, clusters))):
+    for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now, clusters, vpc_id))):
         done.windows.append(window)
         if window["hours"] == "-":
             continue
-        traffic = statement.at(statement.store_template(until=window["until"], hours=window["hours"]), now)
+        traffic = statement.at(statement.store_template(until=window["until"], hours=window["hours"], vpc_id=vpc_id), now)
         for name, text in (("store", traffic), ("store-inputs", statement.store_inputs(window["inputs"]))):
             if name == fails:
                 return done

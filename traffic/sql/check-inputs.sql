@@ -31,7 +31,7 @@
 --   :vpc_id    in the line that begins with --vpc, as in cross-az.sql
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. It mentions flow_logs once and reads three of its
--- columns. The conditions on partitions are those of cross-az.sql, for more hours.
+-- columns, four with :vpc_id. The conditions on partitions are those of cross-az.sql, for more hours.
 WITH
 hours AS (
   -- The hour that begins at :until is here for its newest record only.

@@ -39,6 +39,7 @@
 --   * A reply is a flow of its own, in its own direction.
 --   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses. If nothing tells, it does not
 --     count, but shows that its node is at one of the ends.
+--   * A record of another VPC does not count, if the flow logs tell the VPC (--vpc, below). One that does not tell it counts.
 --
 -- by-service-and-port.sql takes this text with the lines that begin with --port. They are comments in all other places. So are those that begin with
 -- --vpc, unless the flow logs are those of several VPCs and tell which one by the field vpc-id: then :vpc_id is the VPC that counts.

@@ -1,5 +1,5 @@
 -- Bytes and cost by port, in what was delivered in the last 24 hours to the folder that is read: of all records, whichever cluster or
--- service they are of. docs/cross-az-traffic/table.md says what the columns are.
+-- service they are of, but with flowLogsVpcId only of those of this VPC. docs/cross-az-traffic/table.md says what the columns are.
 --   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another
 --
 -- The port is the server's: the one below 32768, if the other is not. A client's port is 32768 or more where nobody changed
