@@ -87,7 +87,22 @@ fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
         let seen = case.subnets.iter().find(|seen| seen.subnet.id == *id);
         Some(seen?.vpc.as_str())
     };
-    security_groups_that_do_not_fit(profile, &case.security_groups, vpc_of, |_| false)
+    let found = security_groups_that_do_not_fit(profile, &case.security_groups, vpc_of, |_| false);
+    // One that is associated with the subnet's VPC fits.
+    let is_proven = ec2_refused_security_group(case);
+    let found = found.into_iter();
+    found
+        .filter(|finding| is_proven || finding.kind != Kind::SecurityGroupInAnotherVpc)
+        .collect()
+}
+
+/// Whether EC2 has refused a security group of this launch for its VPC, as "Security group sg-… and
+/// subnet subnet-… belong to different networks."
+fn ec2_refused_security_group(case: &Case) -> bool {
+    let of_function = case.last_failure().map(|(_, cause)| cause.as_str());
+    let of_execution = case.execution().and_then(|it| it.cause.as_deref());
+    let mut causes = of_function.into_iter().chain(of_execution);
+    causes.any(|cause| cause.contains("belong to different networks"))
 }
 
 fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding> {
