@@ -64,7 +64,8 @@ fn security_group_of_another_vpc_names_the_slot_both_vpcs_and_the_groups_to_choo
     assert_eq!(kinds(&case), []);
     let mut case = case.with_execution("FAILED", Some("Hookline.X"), "CreateInterfaces");
     assert_eq!(kinds(&case), []);
-    let refused = "Security group sg-00000001 and subnet subnet-00000001 belong to different networks.";
+    let refused =
+        "Security group sg-00000001 and subnet subnet-00000001 belong to different networks.";
     case.executions[0].cause = Some(refused.to_owned());
     let found = findings(&case);
     assert_eq!(found.len(), 1, "{found:?}");
