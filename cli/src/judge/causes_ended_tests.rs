@@ -229,6 +229,13 @@ fn instance_that_ec2_shows_no_more_is_told_by_what_auto_scaling_says() {
     let found = findings(&case);
     assert_eq!(kinds(&case), [Kind::InstanceEnded]);
     assert!(format!("{found:?}").contains("KMS key"), "{found:?}");
+    assert!(found[0].problem.starts_with("EC2 ended i-"), "{found:?}");
+    case.activities[0].message = case.activities[0].message.replace(
+        "Client.InternalError: Client error on launch",
+        "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+    );
+    let found = findings(&case);
+    assert!(found[0].problem.contains("shut itself down"), "{found:?}");
     // It was abandoned.
     case.activities[0] = timed_out();
     assert_eq!(kinds(&case)[0], Kind::HookUnsafe);

@@ -67,17 +67,10 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     }
     let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
     let id = &case.instance;
-    let problem = match by {
-        EndedBy::Call => {
-            format!("{id} ended{when}, before its launch was ready: it is {state}.")
-        }
-        EndedBy::Itself => {
-            format!("{id} shut itself down{when}, before its launch was ready: it is {state}.")
-        }
-        EndedBy::Ec2 => {
-            format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
-        }
-    };
+    let problem = format!(
+        "{}{when}, before its launch was ready: it is {state}.",
+        by.ended(id)
+    );
     let finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
     Some(match (by, case.scaled_in()) {
         (EndedBy::Call, Some(cause)) => {
@@ -98,12 +91,15 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
 fn forgotten(case: &Case) -> Option<Finding> {
     let activity = case.activity()?;
     let code = reason::code_in(&activity.message)?;
-    if !was_launching(case) || matches!(EndedBy::by_code(code), EndedBy::Call) {
+    let by = EndedBy::by_code(code);
+    if !was_launching(case) || matches!(by, EndedBy::Call) {
         return None;
     }
     let id = &case.instance;
-    let problem =
-        format!("EC2 ended {id} before its launch was ready, and does not show it any more.");
+    let problem = format!(
+        "{} before its launch was ready, and EC2 does not show it any more.",
+        by.ended(id)
+    );
     let mut finding = Finding::new(Kind::InstanceEnded, problem)
         .shown_by(format!("Auto Scaling says: {}", activity.message));
     finding.remedy = reason::remedies(id.as_str(), code);
