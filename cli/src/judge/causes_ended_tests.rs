@@ -147,6 +147,8 @@ fn launch_that_somebody_abandoned_at_its_hook_is_told_from_an_instance_that_ende
         message: "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token x was \
                   abandoned: Lifecycle Action Completed with ABANDON Result"
             .to_owned(),
+        // Before the execution came to AbandonLaunch.
+        ended: Some(NOW - 20),
         ..timed_out()
     };
     let mut case = ended(given_up("ALREADY_COMPLETED"), "2026-01-02 03:03:40 GMT");
@@ -163,6 +165,15 @@ fn launch_that_somebody_abandoned_at_its_hook_is_told_from_an_instance_that_ende
     let found = findings(&case);
     assert_eq!(kinds(&case), [Kind::LaunchAbandoned, Kind::HookMissing]);
     assert!(call(&found).contains("AttributeValue=DeleteLifecycleHook"));
+    // The execution had been about to send its own, as by a call that was retried.
+    let mut own = case.clone();
+    own.activities[0].ended = Some(NOW - 5);
+    assert_ne!(kinds(&own)[0], Kind::LaunchAbandoned);
+    // Auto Scaling says something else.
+    let mut other = case;
+    other.activities[0].message =
+        "Lifecycle Action with token x was abandoned: Instance was terminated".to_owned();
+    assert_ne!(kinds(&other)[0], Kind::LaunchAbandoned);
     // It was the execution itself.
     let case = ended(given_up("COMPLETED"), "2026-01-02 03:03:57 GMT");
     assert_eq!(kinds(&case), [Kind::Failed]);

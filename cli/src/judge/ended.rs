@@ -178,6 +178,10 @@ fn hook_ended(launch: &Activity) -> bool {
         .contains("lifecycle action")
 }
 
+/// What Auto Scaling says of a lifecycle action that was completed with ABANDON (Auto Scaling User
+/// Guide, in its tutorials of lifecycle hooks).
+const COMPLETED_WITH_ABANDON: &str = "Completed with ABANDON Result";
+
 /// Whether Auto Scaling says that a hook ended the launch by its timeout.
 fn hook_timed_out(launch: &Activity) -> bool {
     launch.message.to_ascii_lowercase().contains("timeout")
@@ -234,8 +238,14 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
     let [execution] = &case.executions[..] else {
         return None;
     };
-    let by_others =
-        hook_ended(activity) && !hook_timed_out(activity) && !abandoned_by_execution(case);
+    // Once the execution was about to send ABANDON, it may have been its own: a call that is retried
+    // finds the launch completed.
+    let sent = case.entered("AbandonLaunch");
+    let may_be_own = sent.is_some_and(|sent| {
+        let mut ended = activity.ended.into_iter();
+        ended.all(|ended| sent.div_euclid(1_000) <= ended)
+    });
+    let by_others = activity.message.contains(COMPLETED_WITH_ABANDON) && !may_be_own;
     let is_over = execution.error.as_deref() == Some("Hookline.InstanceGone")
         || execution.error.as_deref() == Some("Hookline.LaunchGone")
         || execution.is_running();
