@@ -160,6 +160,12 @@ fn node_that_lacks_an_interface_is_told_with_the_networks() {
     );
     let last = commands(&found[0]).pop().unwrap();
     assert!(last.contains("DetachNetworkInterface"), "{last}");
+    // Another profile does not tell what it had.
+    let own = std::mem::replace(&mut case.executions[0].input, "{}".to_owned());
+    let told = format!("{:?}", findings(&case));
+    assert!(told.contains("has succeeded"), "{told}");
+    assert!(!told.contains("detached or deleted it"), "{told}");
+    case.executions[0].input = own;
     case.executions[0].status = "FAILED".to_owned();
     case.executions[0].error = Some("Hookline.SubnetsFull".to_owned());
     let found = findings(&case);
