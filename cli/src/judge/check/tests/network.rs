@@ -256,8 +256,14 @@ fn subnet_of_the_nodes_without_a_free_address_is_found_before_auto_scaling_finds
             "delete-network-interface",
             "the subnets of the group upf",
             "Auto Scaling cannot launch",
+            "CIDR reservations are not looked at",
         ],
     );
+    let interfaces = account.interfaces.take();
+    let finding = only(&account, Kind::SubnetFull);
+    assert_says(&finding, &["Who holds the rest could not be looked at"]);
+    assert!(!words(&finding).contains("nobody holds"), "{finding:#?}");
+    account.interfaces = interfaces;
     // Another one of the zone has room.
     full.subnet.id = "subnet-00000008".parse().unwrap();
     full.available = 1;
