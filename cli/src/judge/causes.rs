@@ -4,6 +4,7 @@
 mod failed;
 
 use super::check::answers;
+use super::finding::Call;
 use super::launches::{RETIRED, when_started};
 use super::replay::{self, Replay};
 use super::words::{count, duration, list};
@@ -310,9 +311,15 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
             "--no-should-decrement-desired-capacity",
         ]);
     Some(match had_them {
+        // The event names the attachment, not the instance.
         true => finding
-            .say("To see who detached it:")
-            .who_called("DetachNetworkInterface"),
+            .say("To see who detached interfaces since then:")
+            .who_called(&Call {
+                action: "DetachNetworkInterface",
+                after: case.execution().and_then(|it| Some(it.stopped? / 1_000)),
+                before: Some(case.now),
+                ..Call::default()
+            }),
         false => finding,
     })
 }

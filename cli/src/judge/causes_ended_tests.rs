@@ -160,6 +160,8 @@ fn launch_that_somebody_abandoned_at_its_hook_is_told_from_an_instance_that_ende
     assert_eq!(kinds(&case), [Kind::LaunchAbandoned]);
     let call = |found: &[Finding]| commands(&found[0]).concat();
     assert!(call(&found).contains("AttributeValue=CompleteLifecycleAction"));
+    assert!(call(&found).contains("--start-time"));
+    assert!(call(&found).contains("contains(CloudTrailEvent, 'upf')"));
     // As by deleting the hook.
     case.hooks.clear();
     let found = findings(&case);

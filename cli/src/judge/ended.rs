@@ -12,6 +12,7 @@ use hookline_domain::time::epoch_milliseconds;
 use serde_json::Value;
 
 use super::causes::{MEND_THE_HOOK, hook_name, is_retired, undelivered};
+use super::finding::Call;
 use super::launches::RETIRED;
 use super::replay::{Replay, lacks_hook};
 use super::story::part;
@@ -182,6 +183,9 @@ fn hook_ended(launch: &Activity) -> bool {
 /// Guide, in its tutorials of lifecycle hooks).
 const COMPLETED_WITH_ABANDON: &str = "Completed with ABANDON Result";
 
+/// How long after a call the activity may end that it ends, in seconds, for a window that has it.
+const MARGIN: i64 = 300;
+
 /// Whether Auto Scaling says that a hook ended the launch by its timeout.
 fn hook_timed_out(launch: &Activity) -> bool {
     launch.message.to_ascii_lowercase().contains("timeout")
@@ -270,7 +274,13 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
         ),
         None => (finding, "CompleteLifecycleAction"),
     };
-    Some(finding.say("Who it was:").who_called(event))
+    // Its event names the instance, or only a token of the lifecycle action.
+    Some(finding.say("Who it was:").who_called(&Call {
+        action: event,
+        names: Some(&activity.group),
+        after: Some(activity.started),
+        before: activity.ended.map(|ended| ended + MARGIN),
+    }))
 }
 
 /// A launch that was given up after its execution had sent CONTINUE.
