@@ -73,12 +73,10 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
         by.ended(id)
     );
     let finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
-    Some(match (by, case.scaled_in()) {
-        (EndedBy::Call, Some(cause)) => {
-            finding.shown_by(format!("Auto Scaling says: {cause}")).say(
-                "Nothing, if the scale-in was meant: the group has as many instances as it wants.",
-            )
-        }
+    Some(match (by, case.shrunk()) {
+        (EndedBy::Call, Some(cause)) => finding
+            .shown_by(format!("Auto Scaling says: {cause}"))
+            .say("The group got smaller by this instance: nothing to do, if that was meant."),
         _ => Finding {
             remedy: reason::remedies(id.as_str(), &seen.reason_code),
             ..finding
