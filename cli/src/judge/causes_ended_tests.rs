@@ -198,6 +198,24 @@ fn launch_that_waits_after_its_execution_failed_is_told_with_what_ends_it() {
     refused.executions[0].error = Some("Hookline.InvalidProfile".to_owned());
     let remedy = told(&refused);
     assert!(remedy.contains("complete-lifecycle-action"), "{remedy}");
+    // A group that has lost the hook.
+    let mut lost = waits();
+    let ours = lost.hooks.remove(0);
+    let with_end = |case: &Case| {
+        let finding = ended::with_end(case, Finding::new(Kind::Failed, ""));
+        format!("{:?}", finding.remedy)
+    };
+    let remedy = with_end(&lost);
+    assert!(!remedy.contains("To end it now"), "{remedy}");
+    for name in ["one", "two"] {
+        let name = name.to_owned();
+        lost.hooks.push(Hook {
+            name,
+            ..ours.clone()
+        });
+    }
+    let remedy = with_end(&lost);
+    assert!(remedy.contains("at the one at which it waits"), "{remedy}");
     let mut of_others = waits();
     of_others.input.as_mut().unwrap().profile.hook.complete = false;
     let remedy = told(&of_others);

@@ -189,7 +189,8 @@ fn hook_timed_out(launch: &Activity) -> bool {
     launch.message.to_ascii_lowercase().contains("timeout")
 }
 
-/// A hook that ended the launch by its timeout, as Auto Scaling says. `lost` is why the launch had
+/// A hook that ended the launch, as Auto Scaling says: another one, by a call of somebody, or by its
+/// timeout. `lost` is why the launch had
 /// no execution, and `of_hooks` what is wrong with the hooks: both are told below.
 pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
@@ -351,8 +352,12 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
 /// and what ends it or goes on with it.
 pub(super) fn with_end(case: &Case, finding: Finding) -> Finding {
     if lacks_hook(case).is_some() {
-        let others = case.hooks.iter().map(|hook| hook.name.as_str());
-        let finding = finding.say(format!("{MEND_THE_HOOK} To end it now:"));
+        let mut others = case.hooks.iter().map(|hook| hook.name.as_str());
+        let finding = finding.say(match others.len() {
+            0 => "Mend the hook as below.".to_owned(),
+            1 => format!("{MEND_THE_HOOK} To end it now:"),
+            _ => format!("{MEND_THE_HOOK} To end it now, at the one at which it waits:"),
+        });
         return others.fold(finding, |finding, hook| finding.run(abandon(case, hook)));
     }
     let helps = Replay::of(case).helps;
