@@ -352,7 +352,7 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
 /// and what ends it or goes on with it.
 pub(super) fn with_end(case: &Case, finding: Finding) -> Finding {
     if lacks_hook(case).is_some() {
-        let mut others = case.hooks.iter().map(|hook| hook.name.as_str());
+        let others = case.hooks.iter().map(|hook| hook.name.as_str());
         let finding = finding.say(match others.len() {
             0 => "Mend the hook as below.".to_owned(),
             1 => format!("{MEND_THE_HOOK} To end it now:"),
