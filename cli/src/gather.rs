@@ -224,6 +224,10 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
     (case.subnets, case.limits, case.security_groups) = (subnets, limits, groups);
     let wanting = case.networks_without_interface();
     let zone = case.zone();
+    let deployed = case.deployed_profile();
+    let deployed =
+        deployed.filter(|it| Some(&it.value) != case.input.as_ref().map(|input| &input.value));
+    let of_deployed = deployed.map_or(&[][..], |it| &it.profile.slots);
     let here: Vec<SubnetId> = case
         .subnets
         .iter()
@@ -234,9 +238,8 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
                 .slots
                 .iter()
                 .filter(|slot| wanting.contains(&slot.network.as_str()));
-            slots
-                .into_iter()
-                .any(|slot| slot.subnet_ids.contains(&subnet.id))
+            let mut slots = slots.chain(of_deployed);
+            slots.any(|slot| slot.subnet_ids.contains(&subnet.id))
         })
         .map(|subnet| subnet.id.clone())
         .collect();

@@ -316,6 +316,7 @@ fn launches(group: &AutoScalingGroup) -> Launches {
     let overrides = policy.map_or(&[][..], |policy| policy.overrides());
     Launches {
         template: template.map(reference),
+        is_mixed: policy.is_some(),
         overrides: overrides
             .iter()
             .map(|it| Override {

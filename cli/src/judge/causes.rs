@@ -4,6 +4,7 @@
 mod failed;
 
 use super::check::answers;
+use super::finding::Call;
 use super::launches::{RETIRED, when_started};
 use super::replay::{self, Replay};
 use super::words::{count, duration, list};
@@ -283,13 +284,17 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         return None;
     }
     let finding = lacks(case, "InService", &missing);
-    let had_them =
-        case.execution().is_some_and(|it| it.status == "SUCCEEDED") && case.ignored().is_none();
+    // Another profile than its own does not tell what it had.
+    let is_own = case.execution().and_then(Execution::profile);
+    let is_own = is_own.is_some_and(|own| case.input.as_ref().is_some_and(|it| it.value == own));
+    let succeeded = case.execution().is_some_and(|it| it.status == "SUCCEEDED");
+    let had_them = is_own && succeeded && case.ignored().is_none();
     let finding = match case.execution() {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
-        // The profile is the execution's.
         Some(_) if had_them => finding
             .shown_by("Its execution has succeeded, so the node had it: somebody detached or deleted it since."),
+        Some(_) if succeeded && !is_own => finding
+            .shown_by("Its execution has succeeded. The profile is not that of the execution, which cannot be read."),
         Some(execution) => finding.shown_by(format!("Its execution ended as {}.", execution.error())),
     };
     let finding = with_those_on_others(finding, case, &missing)
@@ -306,9 +311,15 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
             "--no-should-decrement-desired-capacity",
         ]);
     Some(match had_them {
+        // The event names the attachment, not the instance.
         true => finding
-            .say("To see who detached it:")
-            .who_called("DetachNetworkInterface"),
+            .say("To see who detached interfaces since then:")
+            .who_called(&Call {
+                action: "DetachNetworkInterface",
+                after: case.execution().and_then(|it| Some(it.stopped? / 1_000)),
+                before: Some(case.now),
+                ..Call::default()
+            }),
         false => finding,
     })
 }

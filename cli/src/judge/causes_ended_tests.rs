@@ -147,6 +147,8 @@ fn launch_that_somebody_abandoned_at_its_hook_is_told_from_an_instance_that_ende
         message: "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token x was \
                   abandoned: Lifecycle Action Completed with ABANDON Result"
             .to_owned(),
+        // Before the execution came to AbandonLaunch.
+        ended: Some(NOW - 20),
         ..timed_out()
     };
     let mut case = ended(given_up("ALREADY_COMPLETED"), "2026-01-02 03:03:40 GMT");
@@ -158,11 +160,22 @@ fn launch_that_somebody_abandoned_at_its_hook_is_told_from_an_instance_that_ende
     assert_eq!(kinds(&case), [Kind::LaunchAbandoned]);
     let call = |found: &[Finding]| commands(&found[0]).concat();
     assert!(call(&found).contains("AttributeValue=CompleteLifecycleAction"));
+    assert!(call(&found).contains("--start-time"));
+    assert!(call(&found).contains("contains(CloudTrailEvent, 'upf')"));
     // As by deleting the hook.
     case.hooks.clear();
     let found = findings(&case);
     assert_eq!(kinds(&case), [Kind::LaunchAbandoned, Kind::HookMissing]);
     assert!(call(&found).contains("AttributeValue=DeleteLifecycleHook"));
+    // The execution had been about to send its own, as by a call that was retried.
+    let mut own = case.clone();
+    own.activities[0].ended = Some(NOW - 5);
+    assert_ne!(kinds(&own)[0], Kind::LaunchAbandoned);
+    // Auto Scaling says something else.
+    let mut other = case;
+    other.activities[0].message =
+        "Lifecycle Action with token x was abandoned: Instance was terminated".to_owned();
+    assert_ne!(kinds(&other)[0], Kind::LaunchAbandoned);
     // It was the execution itself.
     let case = ended(given_up("COMPLETED"), "2026-01-02 03:03:57 GMT");
     assert_eq!(kinds(&case), [Kind::Failed]);
@@ -185,6 +198,24 @@ fn launch_that_waits_after_its_execution_failed_is_told_with_what_ends_it() {
     refused.executions[0].error = Some("Hookline.InvalidProfile".to_owned());
     let remedy = told(&refused);
     assert!(remedy.contains("complete-lifecycle-action"), "{remedy}");
+    // A group that has lost the hook.
+    let mut lost = waits();
+    let ours = lost.hooks.remove(0);
+    let with_end = |case: &Case| {
+        let finding = ended::with_end(case, Finding::new(Kind::Failed, ""));
+        format!("{:?}", finding.remedy)
+    };
+    let remedy = with_end(&lost);
+    assert!(!remedy.contains("To end it now"), "{remedy}");
+    for name in ["one", "two"] {
+        let name = name.to_owned();
+        lost.hooks.push(Hook {
+            name,
+            ..ours.clone()
+        });
+    }
+    let remedy = with_end(&lost);
+    assert!(remedy.contains("at the one at which it waits"), "{remedy}");
     let mut of_others = waits();
     of_others.input.as_mut().unwrap().profile.hook.complete = false;
     let remedy = told(&of_others);
@@ -193,7 +224,7 @@ fn launch_that_waits_after_its_execution_failed_is_told_with_what_ends_it() {
 }
 
 #[test]
-fn launch_that_a_scale_in_ended_is_not_said_to_be_replaced() {
+fn launch_that_ended_as_its_group_got_smaller_is_told_in_auto_scalings_words() {
     let mut case = ended(given_up("ALREADY_COMPLETED"), "2026-01-02 03:03:40 GMT");
     let cause = "an instance was taken out of service in response to a difference between desired and actual capacity, \
                  shrinking the capacity from 1 to 0.";
@@ -207,7 +238,15 @@ fn launch_that_a_scale_in_ended_is_not_said_to_be_replaced() {
     assert_eq!(kinds(&case), [Kind::InstanceEnded]);
     let told = format!("{:?} {:?}", found[0], Replay::of(&case));
     assert!(told.contains("shrinking the capacity"), "{told}");
-    assert!(!told.contains("Auto Scaling replaces"), "{told}");
+    // It may be a scale-in, or the end of an instance refresh.
+    for untrue in [
+        "Auto Scaling replaces",
+        "nothing replaces",
+        "scale-in",
+        "scaled in",
+    ] {
+        assert!(!told.contains(untrue), "{untrue:?} in {told}");
+    }
 }
 
 #[test]
@@ -229,6 +268,13 @@ fn instance_that_ec2_shows_no_more_is_told_by_what_auto_scaling_says() {
     let found = findings(&case);
     assert_eq!(kinds(&case), [Kind::InstanceEnded]);
     assert!(format!("{found:?}").contains("KMS key"), "{found:?}");
+    assert!(found[0].problem.starts_with("EC2 ended i-"), "{found:?}");
+    case.activities[0].message = case.activities[0].message.replace(
+        "Client.InternalError: Client error on launch",
+        "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+    );
+    let found = findings(&case);
+    assert!(found[0].problem.contains("shut itself down"), "{found:?}");
     // It was abandoned.
     case.activities[0] = timed_out();
     assert_eq!(kinds(&case)[0], Kind::HookUnsafe);

@@ -161,7 +161,7 @@ fn explained(finding: Finding) -> Finding {
         Kind::NoSubnetInZone => {
             "Every launch in that zone is abandoned, replaced, and abandoned again."
         }
-        Kind::SubnetMissing | Kind::SecurityGroupMissing | Kind::SecurityGroupInAnotherVpc => {
+        Kind::SubnetMissing | Kind::SecurityGroupMissing => {
             "EC2 refuses the create, so every launch is abandoned, replaced, and abandoned again."
         }
         Kind::SubnetOfAnotherAccount => {

@@ -12,6 +12,7 @@ use hookline_domain::time::epoch_milliseconds;
 use serde_json::Value;
 
 use super::causes::{MEND_THE_HOOK, hook_name, is_retired, undelivered};
+use super::finding::Call;
 use super::launches::RETIRED;
 use super::replay::{Replay, lacks_hook};
 use super::story::part;
@@ -67,24 +68,15 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     }
     let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
     let id = &case.instance;
-    let problem = match by {
-        EndedBy::Call => {
-            format!("{id} ended{when}, before its launch was ready: it is {state}.")
-        }
-        EndedBy::Itself => {
-            format!("{id} shut itself down{when}, before its launch was ready: it is {state}.")
-        }
-        EndedBy::Ec2 => {
-            format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
-        }
-    };
+    let problem = format!(
+        "{}{when}, before its launch was ready: it is {state}.",
+        by.ended(id)
+    );
     let finding = Finding::new(Kind::InstanceEnded, problem).shown_by(ec2_says(seen));
-    Some(match (by, case.scaled_in()) {
-        (EndedBy::Call, Some(cause)) => {
-            finding.shown_by(format!("Auto Scaling says: {cause}")).say(
-                "Nothing, if the scale-in was meant: the group has as many instances as it wants.",
-            )
-        }
+    Some(match (by, case.shrunk()) {
+        (EndedBy::Call, Some(cause)) => finding
+            .shown_by(format!("Auto Scaling says: {cause}"))
+            .say("The group got smaller by this instance: nothing to do, if that was meant."),
         _ => Finding {
             remedy: reason::remedies(id.as_str(), &seen.reason_code),
             ..finding
@@ -98,12 +90,15 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
 fn forgotten(case: &Case) -> Option<Finding> {
     let activity = case.activity()?;
     let code = reason::code_in(&activity.message)?;
-    if !was_launching(case) || matches!(EndedBy::by_code(code), EndedBy::Call) {
+    let by = EndedBy::by_code(code);
+    if !was_launching(case) || matches!(by, EndedBy::Call) {
         return None;
     }
     let id = &case.instance;
-    let problem =
-        format!("EC2 ended {id} before its launch was ready, and does not show it any more.");
+    let problem = format!(
+        "{} before its launch was ready, and EC2 does not show it any more.",
+        by.ended(id)
+    );
     let mut finding = Finding::new(Kind::InstanceEnded, problem)
         .shown_by(format!("Auto Scaling says: {}", activity.message));
     finding.remedy = reason::remedies(id.as_str(), code);
@@ -182,12 +177,20 @@ fn hook_ended(launch: &Activity) -> bool {
         .contains("lifecycle action")
 }
 
+/// What Auto Scaling says of a lifecycle action that was completed with ABANDON (Auto Scaling User
+/// Guide, in its tutorials of lifecycle hooks).
+const COMPLETED_WITH_ABANDON: &str = "Completed with ABANDON Result";
+
+/// How long after a call the activity may end that it ends, in seconds, for a window that has it.
+const MARGIN: i64 = 300;
+
 /// Whether Auto Scaling says that a hook ended the launch by its timeout.
 fn hook_timed_out(launch: &Activity) -> bool {
     launch.message.to_ascii_lowercase().contains("timeout")
 }
 
-/// A hook that ended the launch by its timeout, as Auto Scaling says. `lost` is why the launch had
+/// A hook that ended the launch, as Auto Scaling says: another one, by a call of somebody, or by its
+/// timeout. `lost` is why the launch had
 /// no execution, and `of_hooks` what is wrong with the hooks: both are told below.
 pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
@@ -238,8 +241,14 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
     let [execution] = &case.executions[..] else {
         return None;
     };
-    let by_others =
-        hook_ended(activity) && !hook_timed_out(activity) && !abandoned_by_execution(case);
+    // Once the execution was about to send ABANDON, it may have been its own: a call that is retried
+    // finds the launch completed.
+    let sent = case.entered("AbandonLaunch");
+    let may_be_own = sent.is_some_and(|sent| {
+        let mut ended = activity.ended.into_iter();
+        ended.all(|ended| sent.div_euclid(1_000) <= ended)
+    });
+    let by_others = activity.message.contains(COMPLETED_WITH_ABANDON) && !may_be_own;
     let is_over = execution.error.as_deref() == Some("Hookline.InstanceGone")
         || execution.error.as_deref() == Some("Hookline.LaunchGone")
         || execution.is_running();
@@ -264,7 +273,13 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
         ),
         None => (finding, "CompleteLifecycleAction"),
     };
-    Some(finding.say("Who it was:").who_called(event))
+    // Its event names the instance, or only a token of the lifecycle action.
+    Some(finding.say("Who it was:").who_called(&Call {
+        action: event,
+        names: Some(&activity.group),
+        after: Some(activity.started),
+        before: activity.ended.map(|ended| ended + MARGIN),
+    }))
 }
 
 /// A launch that was given up after its execution had sent CONTINUE.
@@ -338,7 +353,11 @@ pub(super) fn execution(case: &Case) -> Option<Finding> {
 pub(super) fn with_end(case: &Case, finding: Finding) -> Finding {
     if lacks_hook(case).is_some() {
         let others = case.hooks.iter().map(|hook| hook.name.as_str());
-        let finding = finding.say(format!("{MEND_THE_HOOK} To end it now:"));
+        let finding = finding.say(match others.len() {
+            0 => "Mend the hook as below.".to_owned(),
+            1 => format!("{MEND_THE_HOOK} To end it now:"),
+            _ => format!("{MEND_THE_HOOK} To end it now, at the one at which it waits:"),
+        });
         return others.fold(finding, |finding, hook| finding.run(abandon(case, hook)));
     }
     let helps = Replay::of(case).helps;

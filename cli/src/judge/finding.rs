@@ -1,5 +1,6 @@
 //! A finding: what is wrong, how that shows, and what mends it.
 
+use hookline_domain::time::rfc3339;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -132,6 +133,17 @@ pub(crate) enum Remedy {
     Shell(Vec<String>),
 }
 
+/// A call that CloudTrail is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) action: &'a str,
+    /// What its event names: without it, every such call is shown.
+    pub(crate) names: Option<&'a str>,
+    /// In seconds since the epoch.
+    pub(crate) after: Option<i64>,
+    pub(crate) before: Option<i64>,
+}
+
 impl Remedy {
     /// In words.
     pub(crate) fn say(text: impl Into<String>) -> Self {
@@ -144,18 +156,29 @@ impl Remedy {
     }
 
     /// The command that asks CloudTrail who made this call.
-    pub(crate) fn who_called(action: &str) -> Self {
-        Self::run([
-            "aws",
-            "cloudtrail",
-            "lookup-events",
-            "--lookup-attributes",
-            &format!("AttributeKey=EventName,AttributeValue={action}"),
-            "--query",
-            "Events[].[EventTime,Username,CloudTrailEvent]",
-            "--output",
-            "text",
-        ])
+    pub(crate) fn who_called(call: &Call<'_>) -> Self {
+        let action = format!("AttributeKey=EventName,AttributeValue={}", call.action);
+        let mut words = ["aws", "cloudtrail", "lookup-events", "--lookup-attributes"]
+            .map(str::to_owned)
+            .to_vec();
+        words.push(action);
+        for (option, time) in [("--start-time", call.after), ("--end-time", call.before)] {
+            words.extend(
+                time.into_iter()
+                    .flat_map(|time| [option.to_owned(), rfc3339(time)]),
+            );
+        }
+        // A raw string of JMESPath.
+        let named = call.names.map_or_else(String::new, |name| {
+            let name = name.replace('\\', "\\\\").replace('\'', "\\'");
+            format!("?contains(CloudTrailEvent, '{name}')")
+        });
+        words.push("--query".to_owned());
+        words.push(format!(
+            "Events[{named}].[EventTime,Username,CloudTrailEvent]"
+        ));
+        words.extend(["--output", "text"].map(str::to_owned));
+        Self::Run(words)
     }
 }
 
@@ -268,8 +291,8 @@ impl Finding {
     }
 
     /// Who made this call.
-    pub(crate) fn who_called(mut self, action: &str) -> Self {
-        self.remedy.push(Remedy::who_called(action));
+    pub(crate) fn who_called(mut self, call: &Call<'_>) -> Self {
+        self.remedy.push(Remedy::who_called(call));
         self
     }
 }
@@ -369,6 +392,32 @@ mod tests {
             ["aws", "--x", "a b", "it's", "$(rm)", "n"]
         );
         assert!(line.starts_with("aws --x "), "{line}");
+    }
+
+    #[test]
+    fn call_is_asked_for_by_its_time_and_by_what_it_names() {
+        let call = Call {
+            action: "SuspendProcesses",
+            names: Some("it's"),
+            after: Some(0),
+            before: Some(60),
+        };
+        let Remedy::Run(words) = Remedy::who_called(&call) else {
+            panic!("no command");
+        };
+        assert_eq!(
+            words[5..10],
+            [
+                "--start-time",
+                "1970-01-01T00:00:00Z",
+                "--end-time",
+                "1970-01-01T00:01:00Z",
+                "--query",
+            ]
+        );
+        let query =
+            r"Events[?contains(CloudTrailEvent, 'it\'s')].[EventTime,Username,CloudTrailEvent]";
+        assert_eq!(words[10], query);
     }
 
     #[test]

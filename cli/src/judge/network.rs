@@ -14,7 +14,7 @@ use hookline_domain::tags::own;
 
 use super::interfaces::delete_unattached;
 use super::place::is_of_vpc_cni;
-use super::replay::profile_has_changed;
+use super::replay::{Replay, profile_has_changed};
 use super::words::{count, list};
 use super::{Finding, Kind, Remedy, place};
 use crate::observed::case::Case;
@@ -25,51 +25,77 @@ pub(super) use security_groups::security_groups_that_do_not_fit;
 const NAMED: usize = 3;
 
 /// What of the profile cannot be had on this instance, now. Of the profile of an execution that is
-/// not deployed any more, only the deployed one is to be corrected.
+/// not deployed any more, only the deployed one is to be corrected; what that one has beside it is
+/// told too.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     let found = of_profile(case);
     let deployed = case
         .deployed_profile()
         .filter(|_| profile_has_changed(case));
+    let without_networks = |(_, finding): (Option<String>, Finding)| finding;
     let Some(deployed) = deployed else {
-        return found;
+        return found.into_iter().map(without_networks).collect();
     };
     let now = of_profile(&Case {
         input: Some(deployed.clone()),
         ..case.clone()
     });
-    let is_corrected = |finding: &Finding| {
+    // One subnet that is full in the place of another corrects nothing.
+    let is_corrected = |network: &Option<String>, finding: &Finding| {
         let mut now = now.iter();
-        now.all(|it| (it.kind, &it.ids) != (finding.kind, &finding.ids))
+        now.all(|(of, it)| (it.kind, of) != (finding.kind, network))
     };
-    let told = |finding: Finding| match is_corrected(&finding) {
-        true => Finding {
-            remedy: vec![Remedy::say(CORRECTED)],
-            ..finding
-        },
-        false => finding,
+    let is_told = |new: &Finding| {
+        let mut found = found.iter();
+        found.any(|(_, it)| (it.kind, &it.problem) == (new.kind, &new.problem))
     };
-    found.into_iter().map(told).collect()
+    let new: Vec<Finding> = now
+        .iter()
+        .map(|(_, finding)| finding)
+        .filter(|finding| !is_told(finding))
+        .cloned()
+        .collect();
+    let told =
+        |(network, finding): (Option<String>, Finding)| match is_corrected(&network, &finding) {
+            true => Finding {
+                remedy: vec![Remedy::say(corrected(case))],
+                ..finding
+            },
+            false => finding,
+        };
+    let found: Vec<Finding> = found.into_iter().map(told).collect();
+    found.into_iter().chain(new).collect()
 }
 
 /// What to do about a profile that was wrong.
-const CORRECTED: &str = "Nothing: the profile of this execution was. Another one is deployed now, which does not have this. Launches \
-                         that begin now take it.";
+fn corrected(case: &Case) -> String {
+    format!(
+        "The profile of this execution was wrong; the one that is deployed now does not have this. {}",
+        match Replay::of(case).helps {
+            true => "The replay below takes the deployed one.",
+            false => "Launches that begin now take it.",
+        }
+    )
+}
 
-fn of_profile(case: &Case) -> Vec<Finding> {
+/// What of the case's profile cannot be had; of one network, with its name.
+fn of_profile(case: &Case) -> Vec<(Option<String>, Finding)> {
     let Some(profile) = case.profile() else {
         return Vec::new();
     };
     let mut found = security_groups(case, profile);
     found.extend(place::room(case, profile));
+    let mut found: Vec<_> = found.into_iter().map(|finding| (None, finding)).collect();
     let wanting = case.networks_without_interface();
     for (n, slot) in profile.slots.iter().enumerate() {
         // A slot that has its interface needs no address and no place.
         if !wanting.contains(&slot.network.as_str()) {
             continue;
         }
-        found.extend(subnets(case, profile, n, slot));
-        found.extend(place::device_index(case, n, slot));
+        let mut of_slot = subnets(case, profile, n, slot);
+        of_slot.extend(place::device_index(case, n, slot));
+        let of_slot = of_slot.into_iter();
+        found.extend(of_slot.map(|finding| (Some(slot.network.clone()), finding)));
     }
     found
 }
@@ -87,7 +113,22 @@ fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
         let seen = case.subnets.iter().find(|seen| seen.subnet.id == *id);
         Some(seen?.vpc.as_str())
     };
-    security_groups_that_do_not_fit(profile, &case.security_groups, vpc_of, |_| false)
+    let found = security_groups_that_do_not_fit(profile, &case.security_groups, vpc_of, |_| false);
+    // One that is associated with the subnet's VPC fits.
+    let is_proven = ec2_refused_security_group(case);
+    let found = found.into_iter();
+    found
+        .filter(|finding| is_proven || finding.kind != Kind::SecurityGroupInAnotherVpc)
+        .collect()
+}
+
+/// Whether EC2 has refused a security group of this launch for its VPC, as "Security group sg-… and
+/// subnet subnet-… belong to different networks."
+fn ec2_refused_security_group(case: &Case) -> bool {
+    let of_function = case.last_failure().map(|(_, cause)| cause.as_str());
+    let of_execution = case.execution().and_then(|it| it.cause.as_deref());
+    let mut causes = of_function.into_iter().chain(of_execution);
+    causes.any(|cause| cause.contains("belong to different networks"))
 }
 
 fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding> {

@@ -60,6 +60,13 @@ fn security_group_of_another_vpc_names_the_slot_both_vpcs_and_the_groups_to_choo
     let mut case = case();
     let elsewhere = [("sg-00000001".parse().unwrap(), "vpc-00000002".to_owned())];
     case.security_groups = elsewhere.into();
+    // It may be associated with the subnet's VPC, and EC2 has not refused it.
+    assert_eq!(kinds(&case), []);
+    let mut case = case.with_execution("FAILED", Some("Hookline.X"), "CreateInterfaces");
+    assert_eq!(kinds(&case), []);
+    let refused =
+        "Security group sg-00000001 and subnet subnet-00000001 belong to different networks.";
+    case.executions[0].cause = Some(refused.to_owned());
     let found = findings(&case);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].kind, Kind::SecurityGroupInAnotherVpc);
@@ -96,18 +103,51 @@ fn what_the_deployed_profile_does_not_have_any_more_is_not_to_be_corrected() {
         first.collect::<Vec<_>>()
     };
     for remedy in remedies(&case) {
-        assert!(remedy.contains("Another one is deployed now"), "{remedy}");
+        assert!(
+            remedy.contains("the one that is deployed now does not have this"),
+            "{remedy}"
+        );
     }
     // The deployed one has the wrong subnet still.
     let deployed = &mut case.deployment.profiles[0];
     deployed.value["slots"][1]["subnetIds"] = json!(["subnet-00000009"]);
     deployed.profile = Profile::read(deployed.value.clone()).unwrap();
     let left = remedies(&case);
-    assert!(left[0].contains("Another one is deployed now"), "{left:?}");
+    assert!(
+        left[0].contains("the one that is deployed now does not have this"),
+        "{left:?}"
+    );
     assert!(
         left[1].contains("Correct profile.slots[1].subnetIds"),
         "{left:?}"
     );
+}
+
+#[test]
+fn full_subnet_in_the_place_of_a_full_one_is_told_and_corrects_nothing() {
+    let mut case = case().in_state("Pending:Wait").with_execution(
+        "FAILED",
+        Some("Hookline.X"),
+        "CreateInterfaces",
+    );
+    for seen in &mut case.subnets {
+        seen.available = 0;
+    }
+    // The deployed profile has the other subnet, which is full too.
+    let deployed = &mut case.deployment.profiles[0];
+    deployed.value["slots"][0]["subnetIds"] = json!(["subnet-00000002"]);
+    deployed.value["slots"][1]["subnetIds"] = json!(["subnet-00000003"]);
+    deployed.profile = Profile::read(deployed.value.clone()).unwrap();
+    case.subnets.push(subnet(3, "10.0.50.0/28", 11));
+    let found = findings(&case);
+    let told: Vec<_> = found.iter().map(|it| (it.kind, it.ids.concat())).collect();
+    let full = |n: u32| (Kind::SubnetFull, format!("subnet-0000000{n}"));
+    assert_eq!(told, [full(1), full(2), full(2)], "{found:#?}");
+    // That of signaling stays; user-plane has room with the deployed one.
+    let remedy = |n: usize| format!("{:?}", found[n].remedy);
+    assert!(!remedy(0).contains("was wrong"), "{found:#?}");
+    assert!(remedy(1).contains("The replay below"), "{found:#?}");
+    assert!(found[2].problem.contains("signaling"), "{found:#?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use hookline_domain::time::rfc3339;
 use serde::Serialize;
 
 use super::Remedy;
+use super::finding::Call;
 use super::words::count;
 use crate::observed::group::{Group, LAUNCH};
 
@@ -90,7 +91,14 @@ impl Pause {
             return Some((text, None));
         }
         let text = format!("Auto Scaling says: {reason}. CloudTrail has who it was:");
-        Some((text, Some(Remedy::who_called("SuspendProcesses"))))
+        Some((
+            text,
+            Some(Remedy::who_called(&Call {
+                action: "SuspendProcesses",
+                names: Some(&self.group),
+                ..Call::default()
+            })),
+        ))
     }
 
     /// What it means, in sentences (Auto Scaling User Guide, "Understand how suspending processes

@@ -151,8 +151,8 @@ fn reason(case: &Case) -> Result<String, String> {
              you resume it (hookline resume)."
                 .to_owned(),
         ),
-        _ if case.scaled_in().is_some() => {
-            Err("The launch is over: the group was scaled in, and nothing replaces the instance.".to_owned())
+        _ if case.shrunk().is_some() => {
+            Err("The launch is over: the group got smaller by this instance.".to_owned())
         }
         _ => Err(
             "The launch is over: Auto Scaling replaces the instance, and the replacement starts anew."

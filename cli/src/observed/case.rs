@@ -293,10 +293,11 @@ impl Case {
         activities.find(|it| !it.is_launch && it.instance.as_ref() == Some(&self.instance))
     }
 
-    /// Auto Scaling's words of a scale-in that ended the instance, so that nothing replaces it: "in
-    /// response to a difference between desired and actual capacity, shrinking the capacity from 1
-    /// to 0" (Auto Scaling User Guide, "Verify a scaling activity for an Auto Scaling group").
-    pub(crate) fn scaled_in(&self) -> Option<&str> {
+    /// Auto Scaling's words where the group got smaller by the instance: "in response to a difference
+    /// between desired and actual capacity, shrinking the capacity from 1 to 0" (Auto Scaling User
+    /// Guide, "Verify a scaling activity for an Auto Scaling group"). That may be a scale-in, or the
+    /// end of one that an instance refresh or a rebalancing of Availability Zones had replaced.
+    pub(crate) fn shrunk(&self) -> Option<&str> {
         let cause = self.termination()?.cause.as_str();
         cause.contains("shrinking the capacity").then_some(cause)
     }

@@ -55,6 +55,8 @@ pub(crate) struct Hooks {
 pub(crate) struct Launches {
     /// The launch template; `None` for a group with a launch configuration.
     pub(crate) template: Option<TemplateRef>,
+    /// Whether the launch template is that of a mixed instances policy.
+    pub(crate) is_mixed: bool,
     /// The overrides of a mixed instances policy.
     pub(crate) overrides: Vec<Override>,
     /// The instance types of its instances.

@@ -16,6 +16,8 @@ const LISTED: usize = 6;
 
 pub(super) fn findings(account: &Account, profile: &Profile) -> Vec<Finding> {
     let mut found = security_groups(account, profile);
+    // The notes have these.
+    found.retain(|it| it.kind != Kind::SecurityGroupInAnotherVpc);
     found.extend(subnets(account, profile));
     found.extend(subnets_of_nodes(account, profile));
     found.extend(subnets_of_other_accounts(account, profile));
@@ -25,6 +27,31 @@ pub(super) fn findings(account: &Account, profile: &Profile) -> Vec<Finding> {
 /// What could not be judged: whether the roles allow the subnets of another account. Only a
 /// configuration tells which accounts it lists.
 pub(super) fn notes(account: &Account) -> Vec<String> {
+    let mut notes = security_groups_of_other_vpcs(account);
+    notes.extend(of_owners(account));
+    notes
+}
+
+/// Security groups that EC2 takes only if they are associated with the subnet's VPC.
+fn security_groups_of_other_vpcs(account: &Account) -> Vec<String> {
+    let profiles = account.profiles.iter();
+    let found = profiles.flat_map(|input| security_groups(account, &input.profile));
+    let elsewhere = found.filter(|it| it.kind == Kind::SecurityGroupInAnotherVpc);
+    let told: BTreeSet<String> = elsewhere
+        .map(|finding| {
+            format!(
+                "{} EC2 refuses the create unless the security group is associated with that VPC, which is not looked at: \
+                 aws ec2 describe-security-group-vpc-associations --filters Name=group-id,Values={}",
+                finding.problem,
+                finding.ids.join(",")
+            )
+        })
+        .collect();
+    told.into_iter().collect()
+}
+
+/// Subnets of other accounts, and networks whose ids are not known.
+fn of_owners(account: &Account) -> Vec<String> {
     if account.network_owners.is_some() {
         return unknown_network(account).into_iter().collect();
     }

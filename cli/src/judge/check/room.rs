@@ -327,12 +327,20 @@ fn held(account: &Account, profile: Option<&Profile>, seen: &SeenSubnet) -> Stri
         .ipv4
         .map_or_else(String::new, |block| format!(" ({block})"));
     let left = seen.available;
+    if account.interfaces.is_none() {
+        return format!("{id}{block} has {left} left. Who holds the rest could not be looked at.");
+    }
+    // Those of the profiles' subnets are read.
+    let unread = match account.reservations.contains_key(id) || profile.is_some() {
+        true => "",
+        false => " Its CIDR reservations are not looked at.",
+    };
     match words.is_empty() {
         true => format!(
-            "{id}{block}: nobody holds an address. EC2 keeps 5 of each subnet, and has {left} left."
+            "{id}{block}: nobody holds an address. EC2 keeps 5 of each subnet, and has {left} left.{unread}"
         ),
         false => format!(
-            "{id}{block} is held: {}. EC2 keeps 5 of each subnet, and has {left} left.",
+            "{id}{block} is held: {}. EC2 keeps 5 of each subnet, and has {left} left.{unread}",
             words.join(", ")
         ),
     }

@@ -1,5 +1,7 @@
 //! Who ended an instance, by EC2's code (EC2 API Reference, StateReason), and what to do about it.
 
+use hookline_domain::ids::InstanceId;
+
 use crate::judge::Remedy;
 use crate::observed::network::SeenInstance;
 
@@ -25,6 +27,15 @@ impl EndedBy {
             "" | "Client.UserInitiatedShutdown" | "Client.UserInitiatedHibernate" => Self::Call,
             "Client.InstanceInitiatedShutdown" => Self::Itself,
             _ => Self::Ec2,
+        }
+    }
+
+    /// How the instance ended, at the beginning of a sentence.
+    pub(super) fn ended(self, instance: &InstanceId) -> String {
+        match self {
+            Self::Call => format!("{instance} ended"),
+            Self::Itself => format!("{instance} shut itself down"),
+            Self::Ec2 => format!("EC2 ended {instance}"),
         }
     }
 }

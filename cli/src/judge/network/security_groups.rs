@@ -98,7 +98,6 @@ fn in_another_vpc(
     )
     .about([id])
     .at(format!("{field} of the profile {}", profile.name))
-    .shown_by(format!("Whether it is associated with {subnet_vpc} is not looked at: then it fits."))
     .say(correct(profile, field));
     with_groups_of(finding, subnet_vpc)
         .say(format!("Or let {id} serve {subnet_vpc} too (AssociateSecurityGroupVpc), if neither is a default one:"))

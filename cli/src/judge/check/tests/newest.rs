@@ -1,6 +1,8 @@
 //! Groups that launch from an old version of their launch template.
 
 use super::*;
+use hookline_user_data::Refusal;
+
 use crate::judge::Remedy;
 
 /// The account whose group launches from version 1, with what is right as version 4.
@@ -19,6 +21,11 @@ fn pinned() -> Account {
     account.templates.insert(reference.clone(), Some(old));
     account.groups[0].launches.template = Some(reference);
     account
+}
+
+/// The newest version of the account's launch template.
+fn newest(account: &mut Account) -> &mut Template {
+    &mut template(account).newest.as_mut().unwrap().template
 }
 
 #[test]
@@ -61,4 +68,46 @@ fn newest_version_that_is_as_wrong_or_that_eks_chooses_is_no_remedy() {
         let words = words(&finding);
         assert!(!words.contains("newest version"), "{words}");
     }
+}
+
+#[test]
+fn newest_version_that_is_not_known_or_that_has_another_fault_is_no_remedy() {
+    let without_gate = || {
+        let mut account = pinned();
+        template(&mut account).user_data = UserData::Absent;
+        account
+    };
+    let mut unreadable = without_gate();
+    newest(&mut unreadable).user_data = UserData::Unreadable(Refusal::Bomb);
+    let mut without_type = without_gate();
+    newest(&mut without_type).instance_type = None;
+    let mut worse = without_gate();
+    newest(&mut worse).instance_type = Some("m5.large".to_owned());
+    let of_small = Some(limits(2));
+    worse.limits.insert("m5.large".to_owned(), of_small);
+    for account in [unreadable, without_type, worse] {
+        let words = words(&only(&account, Kind::GateMissing));
+        assert!(!words.contains("newest version"), "{words}");
+    }
+}
+
+#[test]
+fn group_with_a_policy_or_on_the_default_version_keeps_it() {
+    let mut mixed = pinned();
+    template(&mut mixed).user_data = UserData::Absent;
+    mixed.groups[0].launches.is_mixed = true;
+    let said = words(&only(&mixed, Kind::GateMissing));
+    assert!(said.contains("MixedInstancesPolicy"), "{said}");
+    assert!(!said.contains("update-auto-scaling-group"), "{said}");
+    let mut default = pinned();
+    template(&mut default).user_data = UserData::Absent;
+    let (mut reference, old) = default.templates.pop_first().unwrap();
+    reference.version = "$Default".to_owned();
+    default.templates.insert(reference.clone(), old);
+    default.groups[0].launches.template = Some(reference);
+    let said = words(&only(&default, Kind::GateMissing));
+    for says in ["modify-launch-template", "lt-00000001", "--default-version"] {
+        assert!(said.contains(says), "no {says:?} in {said}");
+    }
+    assert!(!said.contains("update-auto-scaling-group"), "{said}");
 }
