@@ -186,22 +186,30 @@ async fn role_that_somebody_else_may_assume_is_a_difference() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn role_of_a_schedule_without_its_condition_is_a_difference() {
-    let account = Account::new().await;
-    let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
-    let arn = role(&account, "SchedulerRoleForTarget").arn;
-    let mut trust = account.local.iam().trust(&arn).unwrap();
-    let statement = trust["Statement"][0].as_object_mut().unwrap();
-    statement.remove("Condition").unwrap();
-    account.local.iam().put_trust(&arn, trust);
-    let output = account
-        .run(&["--stack", &stack.unwrap(), "--only", "assumed_by"])
-        .await;
-    let said = stdout(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
-    assert!(
-        said.contains("the role of schedule of cross-az-traffic is assumed by"),
-        "{said}"
-    );
+    for (part, wrong) in [
+        (
+            "SchedulerRoleForTarget",
+            "the role of schedule of cross-az-traffic is assumed by",
+        ),
+        (
+            "ListingScheduleRole",
+            "the role of schedule of extract-pods is assumed by",
+        ),
+    ] {
+        let account = Account::new().await;
+        let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
+        let arn = role(&account, part).arn;
+        let mut trust = account.local.iam().trust(&arn).unwrap();
+        let statement = trust["Statement"][0].as_object_mut().unwrap();
+        statement.remove("Condition").unwrap();
+        account.local.iam().put_trust(&arn, trust);
+        let output = account
+            .run(&["--stack", &stack.unwrap(), "--only", "assumed_by"])
+            .await;
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+        assert!(said.contains(wrong), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
