@@ -161,6 +161,67 @@ async fn queue_whose_policy_was_changed_by_hand_is_a_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn queue_with_a_statement_that_its_template_lacks_is_a_difference() {
+    // None of the attacks in the tables is such a call.
+    let service = json!({"Service": "sns.amazonaws.com"});
+    for (part, of, principal, action) in [
+        (
+            "OrchestratorDeadLetters",
+            "queue of launches",
+            &service,
+            "sqs:SendMessage",
+        ),
+        (
+            "NamingDeadLetters",
+            "queue of naming",
+            &service,
+            "sqs:ReceiveMessage",
+        ),
+        (
+            "TrafficDeadLetters",
+            "queue of traffic",
+            &json!("*"),
+            "sqs:*",
+        ),
+    ] {
+        let (account, stack) = match part {
+            "TrafficDeadLetters" => {
+                let account = Account::new().await;
+                let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
+                (account, stack.unwrap())
+            }
+            _ => (account().await, STACK.to_owned()),
+        };
+        let queues = account.local.sqs().queues();
+        let name = queues.iter().find(|name| name.contains(part)).unwrap();
+        let of_queue = json!({"QueueUrl": name, "AttributeNames": ["Policy", "QueueArn"]});
+        let found = json_call(&account.local, "AmazonSQS.GetQueueAttributes", &of_queue).await;
+        let attributes = found.unwrap()["Attributes"].take();
+        let policy = attributes["Policy"].as_str().unwrap();
+        let mut policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+        policy["Statement"].as_array_mut().unwrap().push(json!({
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": action,
+            "Resource": attributes["QueueArn"],
+        }));
+        let set = json!({"QueueUrl": name, "Attributes": {"Policy": policy.to_string()}});
+        let set = json_call(&account.local, "AmazonSQS.SetQueueAttributes", &set).await;
+        set.unwrap();
+        let output = account
+            .run(&["--stack", &stack, "--only", "queue_policies"])
+            .await;
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains(&format!("the policy of the {of} says")),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn role_that_somebody_else_may_assume_is_a_difference() {
     let account = account().await;
     let arn = role(&account, "AttachInterfacesRole").arn;
