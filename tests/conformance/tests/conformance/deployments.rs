@@ -37,13 +37,17 @@ fn change(account: &Account, part: &str, change: impl Fn(String) -> String) {
 
 /// Changes the template of the stack, and nothing that was deployed by it.
 fn change_template(account: &Account, change: impl Fn(String) -> String) {
+    change_template_of(account, STACK, change);
+}
+
+fn change_template_of(account: &Account, name: &str, change: impl Fn(String) -> String) {
     let cloudformation = account.local.cloudformation();
-    let mut stack = cloudformation.stack(STACK).unwrap();
+    let mut stack = cloudformation.stack(name).unwrap();
     let template = stack.template.map(|it| it.to_string()).unwrap_or_default();
     let changed = change(template.clone());
     assert_ne!(changed, template);
     stack.template = Some(serde_json::from_str(&changed).unwrap());
-    cloudformation.put(STACK, stack);
+    cloudformation.put(name, stack);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +116,31 @@ async fn role_of_a_traffic_stack_that_was_widened_by_hand_is_a_difference() {
     assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
     let difference = "cross-az-traffic deletes a listing";
     assert!(said.contains(difference), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_cluster_that_a_schedule_lists_is_asked_about() {
+    let account = Account::new().await;
+    let name = fixture_stack::put_traffic(&account.local, Traffic::OfOthers).await;
+    let name = name.unwrap();
+    // Both clusters are of the account, and the role may describe the last one only.
+    change_template_of(&account, &name, |template| {
+        let role = ",\\\"assumeRoleArn\\\":\\\"arn:aws:iam::210987654321:role/pods-reader\\\"";
+        template.replace(role, "")
+    });
+    change(&account, "ExtractPods", |document| {
+        document.replace("cluster/prod\"", "cluster/edge\"")
+    });
+    let output = account
+        .run(&["--stack", &name, "--only", "allow_each_call"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+    assert!(
+        said.contains("calls eks:DescribeCluster on cluster/prod"),
+        "{said}"
+    );
+    assert!(!said.contains("on cluster/edge"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
