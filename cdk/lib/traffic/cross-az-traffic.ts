@@ -325,7 +325,19 @@ export class CrossAzTraffic extends Construct {
     const id = (name: string): string => (suffix === undefined ? name : `${name}-${suffix}`);
     const name = scheduleName(`${this.namePrefix}-extract-pods`, suffix);
     const role = new Role(this, `${id('ListingSchedule')}Role`, {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+      // As the roles that the CDK makes for schedules: not for one of another account (the confused deputy).
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: {
+          StringEquals: {
+            'aws:SourceAccount': Stack.of(this).account,
+            'aws:SourceArn': Stack.of(this).formatArn({
+              service: 'scheduler',
+              resource: 'schedule-group',
+              resourceName: 'default',
+            }),
+          },
+        },
+      }),
       description: `Permissions of the schedule ${name} (Hookline)`,
     });
     // The target grants the function's versions too.

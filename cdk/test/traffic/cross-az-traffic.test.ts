@@ -275,6 +275,34 @@ describe('the schedule', () => {
     });
   });
 
+  test('and those of the listings have roles for the account’s own schedules only', () => {
+    const more = [{ clusterName: 'edge' }];
+    const roles = [...resources(trafficTemplate({ moreClusters: more }), 'AWS::IAM::Role').values()];
+    const statements = roles.flatMap(
+      ({ Properties: p }) =>
+        (p['AssumeRolePolicyDocument'] as { Statement: Record<string, unknown>[] }).Statement,
+    );
+    const ofSchedules = statements.filter((one) => JSON.stringify(one).includes('scheduler.amazonaws.com'));
+    expect(ofSchedules).toHaveLength(3);
+    for (const statement of ofSchedules) {
+      expect(statement['Condition']).toEqual({
+        StringEquals: {
+          'aws:SourceAccount': ENV.account,
+          'aws:SourceArn': {
+            'Fn::Join': [
+              '',
+              [
+                'arn:',
+                { Ref: 'AWS::Partition' },
+                `:scheduler:${ENV.region}:${ENV.account}:schedule-group/default`,
+              ],
+            ],
+          },
+        },
+      });
+    }
+  });
+
   test('gives the state machine its input, at minute 20', () => {
     template.hasResourceProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'cron(20 * * * ? *)',

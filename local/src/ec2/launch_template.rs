@@ -342,7 +342,13 @@ fn write(xml: &mut Xml, template: &LaunchTemplate) {
     tags::write(xml, &template.tags);
 }
 
-/// The versions that the call asks for, each once; without any, all of them.
+/// The versions that the call asks for; without any, all of them ("You can describe all versions,
+/// individual versions, or a range of versions", EC2 API Reference,
+/// DescribeLaunchTemplateVersions).
+///
+/// The newest first, as in the example of an answer in the AWS CLI Command Reference
+/// (describe-launch-template-versions: versions 3, 2, 1); the API reference promises no order. That
+/// one comes once that is asked for twice, as by its number and by `$Latest`, is an assumption.
 pub(crate) fn describe_versions(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -362,7 +368,6 @@ pub(crate) fn describe_versions(
         versions.extend((1..).zip(&template.versions));
     }
     let mut xml = Xml::new();
-    // The newest first.
     xml.items(
         "launchTemplateVersionSet",
         versions.into_iter().rev(),

@@ -1,11 +1,12 @@
 //! SimulateCustomPolicy: the verdict of policies on actions and resources, without a role.
 //! SimulatePrincipalPolicy: the verdict of the policies that a role has.
 //!
-//! Source: IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy. They have the parameters for
-//! identity-based policies, and `ResourcePolicy` with `CallerArn`, which is required then and must be the ARN
-//! of an IAM user: "You cannot specify the ARN of an assumed role, federated user, or a service principal."
-//! Both are of one account: `ResourceOwner` and permissions boundaries are refused as unknown. A policy that
-//! the evaluator does not understand is refused, as IAM refuses one that is not valid.
+//! Source: IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy. They have the
+//! parameters for identity-based policies, and `ResourcePolicy` with `CallerArn`, which is required
+//! then and must be the ARN of an IAM user: "You cannot specify the ARN of an assumed role,
+//! federated user, or a service principal." Both are of one account: `ResourceOwner` and
+//! permissions boundaries are refused as unknown. A policy that the evaluator does not understand
+//! is refused, as IAM refuses one that is not valid.
 
 use serde_json::Value;
 
@@ -26,12 +27,12 @@ pub(crate) fn custom_policy(params: &mut Params) -> Result<String, ApiError> {
     verdicts(&parsed(&documents)?, params)
 }
 
-/// Answers SimulatePrincipalPolicy with the inner XML of its result element. The policies of the request
-/// are added to those of the role.
+/// Answers SimulatePrincipalPolicy with the inner XML of its result element. The policies of the
+/// request are added to those of the role.
 ///
-/// `PolicySourceArn` must be the ARN of a user, a group or a role; that of a session is `InvalidInput`
-/// (newrelic/newrelic-lambda-cli, issue 96). A role that does not exist is `NoSuchEntity`. The fake AWS has
-/// no users and groups.
+/// `PolicySourceArn` must be the ARN of a user, a group or a role; that of a session is
+/// `InvalidInput` (newrelic/newrelic-lambda-cli, issue 96). A role that does not exist is
+/// `NoSuchEntity`. The fake AWS has no users and groups.
 pub(crate) fn principal_policy(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     let source = params.required_str("PolicySourceArn")?;
     let mut of_iam = source.splitn(6, ':').skip(2);
@@ -137,8 +138,8 @@ fn resource_policy(params: &mut Params) -> Result<Option<ResourcePolicy>, ApiErr
     }
 }
 
-/// Within one account, it suffices that the caller's policies or that of the resource allows, and that none
-/// denies (IAM User Guide, "Policy evaluation logic").
+/// Within one account, it suffices that the caller's policies or that of the resource allows, and
+/// that none denies (IAM User Guide, "Policy evaluation logic").
 fn of_both(of_caller: Decision, of_resource: Option<Decision>) -> Decision {
     let all = [Some(of_caller), of_resource];
     let first = [Decision::ExplicitlyDenied, Decision::Allowed];

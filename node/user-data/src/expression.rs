@@ -1,18 +1,18 @@
 //! `maxPodsExpression` of a NodeConfig: an expression in CEL over three numbers of the instance
 //! type (awslabs/amazon-eks-ami, `nodeadm/internal/kubelet/eni_max_pods.go`).
 //!
-//! nodeadm compiles it with `cel.NewEnv`: CEL's standard functions and macros, none of cel-go's extension
-//! libraries, so neither `math.least` nor `min`. It converts the result to an int: a fraction is cut off.
+//! nodeadm compiles it with `cel.NewEnv`: CEL's standard functions and macros, none of cel-go's
+//! extension libraries, so neither `math.least` nor `min`. It converts the result to an int: a
+//! fraction is cut off.
 //!
-//! Numbers of all three kinds, their conversions, comparisons, `&&`, `||`, `!` and `? :` are followed, as
-//! cel-go does: types are checked before anything is computed, also in a branch that is not taken, and
-//! nothing is converted by itself, not even for a comparison (cel-go, `CrossTypeNumericComparisons` is off).
-//! What else CEL has, as texts and lists, is told apart from a mistake.
+//! Numbers of all three kinds, their conversions, comparisons, `&&`, `||`, `!` and `? :` are
+//! followed, as cel-go does: types are checked before anything is computed, also in a branch that
+//! is not taken, and nothing is converted by itself, not even for a comparison (cel-go,
+//! `CrossTypeNumericComparisons` is off). What else CEL has, as texts and lists, is told apart from
+//! a mistake.
 //!
-//! Crates that evaluate CEL are no better for this. `cel` has no type checker, so it would compute
-//! `max_pods * 0.9` or `max_pods < 30 ? max_pods : true`, which nodeadm refuses; and it brings ANTLR's runtime
-//! with fifteen crates. `cel-core` has one, but is new and brings a lexer, `regex` and `chrono`. Neither tells
-//! what is refused by nodeadm from what it does not know itself.
+//! A crate that evaluates CEL would not do: what nodeadm refuses, as `max_pods * 0.9`, has to be
+//! told from what is only not known here, and an evaluator has one error for both.
 
 mod parse;
 mod value;
@@ -150,8 +150,7 @@ fn computed(expression: &str, variables: Variables) -> Result<u32, Fault> {
     if type_of(&node)? == Type::Truth {
         return Err(Mistake::NotANumber.into());
     }
-    let result = value(&node, variables)?.converted(Type::Number);
-    let Some(Value::Number(number)) = result else {
+    let Value::Number(number) = value(&node, variables)?.converted(Type::Number)? else {
         return Err(Mistake::NoResult.into());
     };
     match u32::try_from(number) {
@@ -251,7 +250,7 @@ fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
             _ => None,
         }),
         Node::Not(of) => Ok(Value::Truth(!truth(of)?)),
-        Node::Convert(to, of) => some(value(of, variables)?.converted(*to)),
+        Node::Convert(to, of) => value(of, variables)?.converted(*to),
         Node::Binary(operator, left, right) => match operator {
             Operator::Compare(how) => {
                 let order = value(left, variables)?.order(value(right, variables)?);
@@ -264,6 +263,9 @@ fn value(node: &Node, variables: Variables) -> Result<Value, Fault> {
                 let (left, right) = (truth(left), truth(right));
                 if left == Ok(deciding) || right == Ok(deciding) {
                     return Ok(Value::Truth(deciding));
+                }
+                if left == Err(Fault::NotFollowed) || right == Err(Fault::NotFollowed) {
+                    return Err(Fault::NotFollowed);
                 }
                 left?;
                 right?;
@@ -311,6 +313,7 @@ mod tests {
             ("0x10u + uint(max_pods) / 2u", 24),
             ("uint(7.9) % 4u", 3),
             ("int(-2.9) + 5", 3),
+            ("uint(1e19) > 5u ? 30 : 10", 30),
             ("int( 7 ) - int(2u)", 5),
             ("double(7) / 2.0 > 3.4 && -1.5 < 0.0 ? 8 : 9", 8),
             ("0.0 / 0.0 == 0.0 / 0.0 ? 1 : 2", 2),
@@ -352,6 +355,18 @@ mod tests {
             ("int(1.0 / 0.0)", Mistake::NoResult, false),
             ("uint(0 - max_pods)", Mistake::NoResult, false),
             ("uint(-0.5)", Mistake::NoResult, false),
+            ("uint(18446744073709551616.0)", Mistake::NoResult, false),
+            (
+                "(0 - 9223372036854775807 - 1) % -1 + 8",
+                Mistake::NoResult,
+                false,
+            ),
+            (".5e400", Mistake::Syntax(".5e400".to_owned()), true),
+            (
+                "max_pods + int(1e400)",
+                Mistake::Syntax("1e400".to_owned()),
+                true,
+            ),
             ("1u - 2u", Mistake::NoResult, false),
             ("1e19", Mistake::NoResult, false),
             ("0.0 / 0.0 < 0.0 ? 1 : 2", Mistake::NoResult, false),
@@ -403,6 +418,10 @@ mod tests {
             "[max_pods, 30].min()",
             "\"a\" == \"b\" ? 1 : 2",
             "18446744073709551616u",
+            "int(0.0 / 0.0) > 5 ? 30 : 10",
+            "uint(0.0 / 0.0) > 5u ? 30 : 10",
+            "0.0 / 0.0",
+            "1 / 0 == 1 || int(0.0 / 0.0) > 5 ? 30 : 10",
             &deep,
             &long,
         ] {

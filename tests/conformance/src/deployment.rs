@@ -20,6 +20,7 @@ mod stack;
 mod traffic;
 mod trust;
 
+pub use queues::QueuePolicy;
 use stack::Stack;
 pub use trust::expected as expected_trust;
 
@@ -31,7 +32,7 @@ pub struct Deployment {
     /// The same of a traffic stack.
     pub traffic: Option<TrafficThings>,
     /// The policy of each dead-letter queue, by whom the tables say that it is of.
-    pub queues: BTreeMap<&'static str, Value>,
+    pub queues: BTreeMap<&'static str, QueuePolicy>,
     /// The trust policy of each role, by its ARN.
     pub trust: BTreeMap<String, Value>,
     /// The policies of each function, state machine, rule and policy for people, by its name in the

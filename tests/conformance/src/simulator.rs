@@ -7,8 +7,8 @@ use aws_sdk_iam::types::{
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hookline_local::iam::AuthorizationRequest;
 
-/// How many attempts are asked for at once. There are some 2,000 in a run, which one after the other are not
-/// done within its limit.
+/// How many attempts are asked for at once. There are some 2,000 in a run, which one after the
+/// other are not done within its limit.
 const AT_ONCE: usize = 8;
 
 /// An attempt that IAM is asked about.
@@ -51,8 +51,8 @@ pub enum Policies {
     Documents(Vec<String>),
     /// Those of the role with this ARN, as it is now (SimulatePrincipalPolicy).
     OfRole(String),
-    /// That of a resource, for a user of its account who may do everything (SimulateCustomPolicy): IAM takes
-    /// only a user as the caller, and no role or service.
+    /// That of a resource, for a user of its account who may do everything (SimulateCustomPolicy):
+    /// IAM takes only a user as the caller, and no role or service.
     OfResource {
         /// The document.
         document: String,
@@ -89,7 +89,7 @@ impl Policies {
         iam: &aws_sdk_iam::Client,
         request: &AuthorizationRequest,
     ) -> Result<Vec<EvaluationResult>> {
-        let context = entries(request);
+        let context = entries(request, matches!(self, Self::OfResource { .. }));
         let custom = iam
             .simulate_custom_policy()
             .action_names(&request.action)
@@ -133,11 +133,11 @@ fn caller(resource: &str, account: &str) -> String {
     format!("arn:{partition}:iam::{account}:user/hookline-conformance")
 }
 
-/// The condition keys of a request; `None` if it has none.
-fn entries(request: &AuthorizationRequest) -> Option<Vec<ContextEntry>> {
-    // Who calls is told by the parameter.
+/// The condition keys of a request; `None` if it has none. With a caller, who calls is told by the
+/// parameter, and not by the key.
+fn entries(request: &AuthorizationRequest, has_caller: bool) -> Option<Vec<ContextEntry>> {
     let keys = request.context.iter();
-    let keys = keys.filter(|(key, _)| *key != "aws:principalarn");
+    let keys = keys.filter(|(key, _)| !has_caller || *key != "aws:principalarn");
     let entries = keys.map(|(key, values)| {
         // The tag keys of a request are the only list, even if there is one of them.
         let kind = match key {
@@ -153,4 +153,31 @@ fn entries(request: &AuthorizationRequest) -> Option<Vec<ContextEntry>> {
     });
     let entries: Vec<ContextEntry> = entries.collect();
     (!entries.is_empty()).then_some(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hookline_local::iam::Context;
+
+    use super::*;
+
+    #[test]
+    fn only_a_caller_takes_the_place_of_the_key_with_the_principal() {
+        let mut context = Context::default();
+        let role = "arn:aws:iam::123456789012:role/one".to_owned();
+        context.set("aws:PrincipalArn", [role.clone()]);
+        let request = AuthorizationRequest {
+            action: "sqs:SendMessage".to_owned(),
+            resource: "*".to_owned(),
+            context,
+        };
+        assert!(entries(&request, true).is_none());
+        let entries = entries(&request, false).unwrap();
+        let [entry] = entries.as_slice() else {
+            panic!("{entries:?}");
+        };
+        assert_eq!(entry.context_key_name(), Some("aws:principalarn"));
+        assert_eq!(entry.context_key_values(), [role]);
+    }
 }

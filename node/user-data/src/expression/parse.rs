@@ -12,7 +12,8 @@ const MAX_DEPTH: usize = 60;
 /// The most characters of an expression that a mistake shows.
 const SHOWN: usize = 20;
 
-/// CEL's standard functions that are not followed (cel-go, `common/stdlib/standard.go`), and its macro.
+/// CEL's standard functions that are not followed (cel-go, `common/stdlib/standard.go`), and its
+/// macro.
 const NOT_FOLLOWED: [&str; 10] = [
     "bool",
     "bytes",
@@ -79,8 +80,8 @@ impl Operator {
 }
 
 impl Comparison {
-    /// Whether it holds for two values in this order. Two that have none are not equal, and what asks for
-    /// their order has no result (cel-go, `common/types/double.go`).
+    /// Whether it holds for two values in this order. Two that have none are not equal, and what
+    /// asks for their order has no result (cel-go, `common/types/double.go`).
     pub(super) fn holds(self, order: Option<Ordering>) -> Option<bool> {
         let Some(order) = order else {
             let is_equality = matches!(self, Self::Equal | Self::NotEqual);
@@ -309,9 +310,16 @@ impl Rest<'_> {
         let (digits, rest) = text.split_at(end);
         let unsigned = rest.strip_prefix(['u', 'U']).filter(|_| !is_fraction);
         let rest = unsigned.unwrap_or(rest);
-        // One that is too large is not followed.
+        // A whole one that is too large is not followed.
         let node = match (is_fraction, unsigned) {
-            (true, _) => digits.parse().ok().map(Node::Fraction),
+            // One that is infinite by its size cannot be read (Go, `strconv.ParseFloat`: ErrRange).
+            (true, _) => match digits.parse::<f64>() {
+                Ok(number) if number.is_infinite() => {
+                    let shown = digits.chars().take(SHOWN).collect();
+                    return Err(Mistake::Syntax(shown).into());
+                }
+                number => number.ok().map(Node::Fraction),
+            },
             (_, Some(_)) => u64::from_str_radix(digits, base).ok().map(Node::Unsigned),
             _ => i64::from_str_radix(digits, base).ok().map(Node::Number),
         };

@@ -1,8 +1,10 @@
-//! Values of CEL: whole, unsigned and fractional numbers, and truth. None becomes another by itself.
+//! Values of CEL: whole, unsigned and fractional numbers, and truth. None becomes another by
+//! itself.
 
 use std::cmp::Ordering;
 
 use super::parse::Operator;
+use super::{Fault, Mistake};
 
 /// What an expression has on an instance type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,24 +25,28 @@ pub(super) enum Type {
 }
 
 impl Value {
-    /// The value of another type; `None` if that has none.
-    pub(super) fn converted(self, to: Type) -> Option<Self> {
-        Some(match (self, to) {
-            (Self::Truth(_), _) | (_, Type::Truth) => return None,
-            (Self::Number(number), Type::Number) => Self::Number(number),
-            (Self::Unsigned(number), Type::Number) => Self::Number(number.try_into().ok()?),
-            (Self::Fraction(number), Type::Number) => Self::Number(whole(number)?),
-            (Self::Number(number), Type::Unsigned) => Self::Unsigned(number.try_into().ok()?),
-            (Self::Unsigned(number), Type::Unsigned) => Self::Unsigned(number),
-            (Self::Fraction(number), Type::Unsigned) if number < 0.0 => return None,
-            // One of more than 63 bits is not told from one that has no result: no number of pods is.
-            (Self::Fraction(number), Type::Unsigned) => {
-                Self::Unsigned(whole(number)?.try_into().ok()?)
+    /// The value of another type.
+    pub(super) fn converted(self, to: Type) -> Result<Self, Fault> {
+        let found = match (self, to) {
+            (Self::Truth(_), _) | (_, Type::Truth) => None,
+            // Newer versions of cel-go find no result; older ones convert what is no number to
+            // whatever the processor makes of it (`common/types/overflow.go`).
+            (Self::Fraction(number), Type::Number | Type::Unsigned) if number.is_nan() => {
+                return Err(Fault::NotFollowed);
             }
-            (Self::Number(number), Type::Fraction) => Self::Fraction(fraction(number.into())),
-            (Self::Unsigned(number), Type::Fraction) => Self::Fraction(fraction(number.into())),
-            (Self::Fraction(number), Type::Fraction) => Self::Fraction(number),
-        })
+            (Self::Unsigned(number), Type::Number) => number.try_into().ok().map(Self::Number),
+            (Self::Fraction(number), Type::Number) => whole(number).map(Self::Number),
+            (Self::Number(number), Type::Unsigned) => number.try_into().ok().map(Self::Unsigned),
+            (Self::Fraction(number), Type::Unsigned) => unsigned(number).map(Self::Unsigned),
+            (Self::Number(number), Type::Fraction) => Some(Self::Fraction(fraction(number.into()))),
+            (Self::Unsigned(number), Type::Fraction) => {
+                Some(Self::Fraction(fraction(number.into())))
+            }
+            (Self::Number(_), Type::Number)
+            | (Self::Unsigned(_), Type::Unsigned)
+            | (Self::Fraction(_), Type::Fraction) => Some(self),
+        };
+        found.ok_or(Fault::Mistake(Mistake::NoResult))
     }
 
     /// The order of two values of a type. Two fractions may have none.
@@ -57,6 +63,8 @@ impl Value {
     /// What an arithmetic operator makes of two values of a type.
     pub(super) fn combined(self, operator: Operator, other: Self) -> Option<Self> {
         match (self, other) {
+            // The only remainder without a result but that by zero (cel-go, `moduloInt64Checked`).
+            (Self::Number(i64::MIN), Self::Number(-1)) if operator == Operator::Remainder => None,
             (Self::Number(one), Self::Number(other)) => {
                 let result = operator.of_whole(one.into(), other.into())?;
                 Some(Self::Number(result.try_into().ok()?))
@@ -82,13 +90,25 @@ impl Value {
 /// `common/types/overflow.go`).
 fn whole(number: f64) -> Option<i64> {
     let limit = fraction(i64::MAX.into());
-    // Neither is one that is no number.
     let fits = number > -limit && number < limit;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "that is what CEL's int() does"
     )]
     fits.then_some(number as i64)
+}
+
+/// The same of one without a sign.
+fn unsigned(number: f64) -> Option<u64> {
+    // 2^64: the largest that 64 bits hold is no fraction.
+    let limit = fraction(1 << 64);
+    let fits = number >= 0.0 && number < limit;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "that is what CEL's uint() does"
+    )]
+    fits.then_some(number as u64)
 }
 
 fn fraction(number: i128) -> f64 {

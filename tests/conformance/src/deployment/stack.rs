@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clients::Clients;
 
@@ -17,8 +17,8 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// Reads it: ListStackResources, as DescribeStackResources returns no more than 100 (CloudFormation API
-    /// Reference), and GetTemplate.
+    /// Reads it: ListStackResources, as DescribeStackResources returns no more than 100
+    /// (CloudFormation API Reference), and GetTemplate.
     pub(super) async fn read(clients: &Clients, name: &str) -> Result<Self> {
         let region = &clients.region;
         let mut resources = Vec::new();
@@ -77,6 +77,15 @@ impl Stack {
             .collect()
     }
 
+    /// The statements of the policy of a queue in the template, by its logical id.
+    pub(super) fn queue_statements(&self, queue: &str) -> Vec<&Value> {
+        let queue = json!({ "Ref": queue });
+        let policies = self.properties("AWS::SQS::QueuePolicy").into_iter();
+        let of_queue = policies.filter(|(_, policy)| each(policy, "Queues").contains(&&queue));
+        let documents = of_queue.filter_map(|(_, policy)| policy.get("PolicyDocument"));
+        documents.flat_map(|it| each(it, "Statement")).collect()
+    }
+
     /// The physical id of a resource.
     pub(super) fn physical(&self, logical: &str) -> Option<&str> {
         let mut all = self.resources.iter();
@@ -96,15 +105,17 @@ impl Stack {
             })
     }
 
-    /// The resources on which a policy of the template allows an action, if it names them without references.
+    /// The resources on which a policy of the template allows an action, if it names them without
+    /// references.
     pub(super) fn resources_of(&self, action: &str) -> BTreeSet<String> {
         let resources = self.allowing(action).flat_map(|it| each(it, "Resource"));
         let named = resources.filter_map(Value::as_str);
         named.map(str::to_owned).collect()
     }
 
-    /// The names, and the patterns of names, of groups whose hooks may be completed whatever tags they have.
-    /// The template has them as they are deployed: one that a role got by hand is not among them.
+    /// The names, and the patterns of names, of groups whose hooks may be completed whatever tags
+    /// they have. The template has them as they are deployed: one that a role got by hand is not
+    /// among them.
     pub(super) fn groups_by_name(&self) -> BTreeSet<String> {
         let statements = self.allowing("autoscaling:CompleteLifecycleAction");
         let statements = statements.filter(|it| it.get("Condition").is_none());
@@ -127,8 +138,8 @@ impl Stack {
             .collect()
     }
 
-    /// A cluster on the group of whose managed node group the stack puts a hook, by the custom resource that
-    /// looks the group up (`cdk/lib/launch/launch-lifecycle-hook.ts`).
+    /// A cluster on the group of whose managed node group the stack puts a hook, by the custom
+    /// resource that looks the group up (`cdk/lib/launch/launch-lifecycle-hook.ts`).
     pub(super) fn hooked_cluster(&self) -> Option<String> {
         let groups = self.properties("Custom::HooklineNodegroup");
         groups.into_iter().find_map(|(_, properties)| {
@@ -141,7 +152,7 @@ impl Stack {
 }
 
 /// What a statement has under a key: one value, or a list.
-fn each<'a>(statement: &'a Value, key: &str) -> Vec<&'a Value> {
+pub(super) fn each<'a>(statement: &'a Value, key: &str) -> Vec<&'a Value> {
     match statement.get(key) {
         Some(Value::Array(all)) => all.iter().collect(),
         found => found.into_iter().collect(),
@@ -156,7 +167,8 @@ fn end(arn: &Value) -> Option<&str> {
     }
 }
 
-/// A text of a template: itself, or the texts that `Fn::Join` joins by nothing. References are left out.
+/// A text of a template: itself, or the texts that `Fn::Join` joins by nothing. References are left
+/// out.
 pub(super) fn joined(text: &Value) -> String {
     let parts = text
         .get("Fn::Join")

@@ -1,7 +1,8 @@
-//! The deployment of a traffic stack: what its template names, with the ids that CloudFormation gave.
+//! The deployment of a traffic stack: what its template names, with the ids that CloudFormation
+//! gave.
 
 use anyhow::{Context as _, Result};
-use hookline_testkit::attacks::{LISTING, TrafficThings};
+use hookline_testkit::attacks::{LISTING, Listed, Reader, TrafficThings};
 use serde_json::Value;
 
 use super::stack::{Stack, joined};
@@ -10,8 +11,8 @@ use crate::clients::Clients;
 use crate::simulator::Policies;
 
 impl Deployment {
-    /// Reads what the tables of the traffic need. The schedules are read from the template: one that was
-    /// changed by hand has the role of the template here.
+    /// Reads what the tables of the traffic need. The schedules are read from the template: one
+    /// that was changed by hand has the role of the template here.
     pub(super) async fn read_traffic(&mut self, clients: &Clients, stack: &Stack) -> Result<()> {
         for (_, arn) in stack.of("AWS::StepFunctions::StateMachine") {
             let call = clients.sfn.describe_state_machine();
@@ -99,21 +100,27 @@ impl Deployment {
     }
 }
 
-/// Puts the cluster of a listing, by the schedule's input.
+/// Adds the cluster of a listing, by the schedule's input. Several schedules list one.
 fn put_cluster(things: &mut TrafficThings, input: &Value) {
     let text = |key: &str| input.get(key).and_then(Value::as_str);
     let Some(cluster) = text("cluster") else {
         return;
     };
-    cluster.clone_into(&mut things.listed);
-    match text("assumeRoleArn") {
-        Some(role) => things.reader = Some(role.to_owned()),
+    let by = match text("assumeRoleArn") {
+        Some(role) => Reader::Role(role.to_owned()),
         None => {
             let region = text("region").unwrap_or(&things.region);
             let (partition, account) = (&things.partition, &things.account);
-            things.cluster = Some(format!(
+            Reader::Function(format!(
                 "arn:{partition}:eks:{region}:{account}:cluster/{cluster}"
-            ));
+            ))
         }
+    };
+    let listed = Listed {
+        name: cluster.to_owned(),
+        by,
+    };
+    if !things.clusters.contains(&listed) {
+        things.clusters.push(listed);
     }
 }

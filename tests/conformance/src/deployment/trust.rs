@@ -1,5 +1,6 @@
-//! Who may assume the roles of a deployment. IAM's simulator takes no trust policy: a simulation is of what a
-//! caller may do, and a service cannot be the caller. So the policies are read, and compared.
+//! Who may assume the roles of a deployment. IAM's simulator takes no trust policy: a simulation is
+//! of what a caller may do, and a service cannot be the caller. So the policies are read, and
+//! compared.
 
 use anyhow::{Context as _, Result};
 use percent_encoding::percent_decode_str;
@@ -39,8 +40,9 @@ pub(super) async fn role(clients: &Clients, name: &str) -> Result<(String, Value
 }
 
 /// The only statement of the trust policy of a role of the tables: one service may assume it. The
-/// CDK limits the role of a schedule's state machine to the account and its group of schedules, against the
-/// confused deputy (`aws-scheduler-targets`).
+/// roles of schedules are for those of the account's own group of schedules, against the confused
+/// deputy (EventBridge Scheduler User Guide, "Confused deputy prevention in EventBridge
+/// Scheduler").
 #[must_use]
 pub fn expected(by: &str, deployment: &Deployment) -> Value {
     let things = &deployment.things;
@@ -52,7 +54,7 @@ pub fn expected(by: &str, deployment: &Deployment) -> Value {
         _ => "lambda",
     };
     let principal = json!({"Service": format!("{service}.amazonaws.com")});
-    if !by.starts_with("schedule of cross-az-traffic") {
+    if !by.starts_with("schedule of ") {
         return json!({"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": principal});
     }
     let (partition, region, account) = (&things.partition, &things.region, &things.account);

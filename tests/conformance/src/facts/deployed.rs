@@ -1,15 +1,16 @@
-//! IAM's own verdict on the roles of a deployment: the calls that they must allow, and the attacks that
-//! they must deny.
+//! IAM's own verdict on the roles of a deployment: the calls that they must allow, and the attacks
+//! that they must deny.
 //!
 //! IAM's simulator gets the ARN of the deployed role, and decides by all policies that it has now
 //! (SimulatePrincipalPolicy). A policy for people has no role of its own, so the simulator gets its
 //! document. The calls and attacks are those of the tables, on what the deployment has.
 //!
-//! IAM's simulator takes only a user as the caller with a resource-based policy ("You cannot specify the ARN of
-//! an assumed role, federated user, or a service principal", IAM API Reference, SimulateCustomPolicy, CallerArn).
-//! So the policies of queues, which are about services, are read, and decided on by the evaluator of the fake
-//! AWS. What they say to the queue's own account is asked for as well, with a user in the place of the role.
-//! Trust policies are only read.
+//! IAM's simulator takes only a user as the caller with a resource-based policy ("You cannot
+//! specify the ARN of an assumed role, federated user, or a service principal", IAM API Reference,
+//! SimulateCustomPolicy, CallerArn). So the policies of queues, which are about services, are read,
+//! compared with the stack's template, and decided on by the evaluator of the fake AWS. What they
+//! say to the queue's own account is asked for as well, with a user in the place of the role. Trust
+//! policies are only read.
 
 use anyhow::{Context as _, Result};
 use hookline_local::iam::{AuthorizationRequest, ResourcePolicy};
@@ -41,10 +42,14 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     fact!(
         deployed_queue_policies_let_only_eventbridge_send,
-        "The policy of each dead-letter queue of a deployment lets EventBridge send for the rules of the account and Region, and nobody without TLS. That of the traffic stack lets no service send.",
+        "The policy of each dead-letter queue of a deployment lets EventBridge send for the rules of the account and Region, and nobody without TLS. That of the traffic stack lets no service send. It has the statements of the stack's template, and no other.",
         SIMULATE_CUSTOM,
         Deployment,
-        Expected::values(&[("denied", "none"), ("allowed", "none")])
+        Expected::values(&[
+            ("denied", "none"),
+            ("allowed", "none"),
+            ("otherwise", "none")
+        ])
     ),
     fact!(
         deployed_roles_are_assumed_by_their_service_only,
@@ -139,7 +144,7 @@ async fn deployed_queue_policies_let_only_eventbridge_send(stage: &Stage) -> Res
         for (attempt, attempted) in attempts.into_iter().filter(|(one, _)| is_of_queue(one)) {
             let policy = deployment.queues.get(attempt.by);
             let (policy, requests) = match (policy, attempted) {
-                (Some(policy), Attempted::On(requests)) => (policy, requests),
+                (Some(policy), Attempted::On(requests)) => (&policy.document, requests),
                 (None, _) => {
                     let without = "the stack has no such queue";
                     not_asked.push(deployment.lacks(attempt.by).unwrap_or(without));
@@ -169,12 +174,20 @@ async fn deployed_queue_policies_let_only_eventbridge_send(stage: &Stage) -> Res
         otherwise.extend(attempts_that(is_attack, &stage.clients.iam, asked).await?);
         observed = observed.value(wrong, found(&otherwise));
     }
-    let observed = observed.measure("decisions", decisions);
+    // An attack is one call; what else a statement lets in, only a comparison tells.
+    let of_others = deployment.queues.iter().filter_map(|(by, policy)| {
+        let found = Value::from_iter(policy.otherwise()?.into_iter().cloned());
+        Some(format!("the policy of the {by} says {found}"))
+    });
+    let of_others: Vec<String> = of_others.collect();
+    let observed = observed
+        .value("otherwise", found(&of_others))
+        .measure("decisions", decisions);
     Ok(with_reasons(observed, not_asked))
 }
 
-/// Whether the policy of a queue allows all requests. `None` if it has what the stacks do not write, which the
-/// evaluator does not know.
+/// Whether the policy of a queue allows all requests. `None` if it has what the stacks do not
+/// write, which the evaluator does not know.
 fn is_allowed(policy: &Value, requests: &[AuthorizationRequest]) -> Option<bool> {
     let policy = ResourcePolicy::parse(policy).ok()?;
     Some(

@@ -37,13 +37,17 @@ fn change(account: &Account, part: &str, change: impl Fn(String) -> String) {
 
 /// Changes the template of the stack, and nothing that was deployed by it.
 fn change_template(account: &Account, change: impl Fn(String) -> String) {
+    change_template_of(account, STACK, change);
+}
+
+fn change_template_of(account: &Account, name: &str, change: impl Fn(String) -> String) {
     let cloudformation = account.local.cloudformation();
-    let mut stack = cloudformation.stack(STACK).unwrap();
+    let mut stack = cloudformation.stack(name).unwrap();
     let template = stack.template.map(|it| it.to_string()).unwrap_or_default();
     let changed = change(template.clone());
     assert_ne!(changed, template);
     stack.template = Some(serde_json::from_str(&changed).unwrap());
-    cloudformation.put(STACK, stack);
+    cloudformation.put(name, stack);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,6 +119,31 @@ async fn role_of_a_traffic_stack_that_was_widened_by_hand_is_a_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_cluster_that_a_schedule_lists_is_asked_about() {
+    let account = Account::new().await;
+    let name = fixture_stack::put_traffic(&account.local, Traffic::OfOthers).await;
+    let name = name.unwrap();
+    // Both clusters are of the account, and the role may describe the last one only.
+    change_template_of(&account, &name, |template| {
+        let role = ",\\\"assumeRoleArn\\\":\\\"arn:aws:iam::210987654321:role/pods-reader\\\"";
+        template.replace(role, "")
+    });
+    change(&account, "ExtractPods", |document| {
+        document.replace("cluster/prod\"", "cluster/edge\"")
+    });
+    let output = account
+        .run(&["--stack", &name, "--only", "allow_each_call"])
+        .await;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+    assert!(
+        said.contains("calls eks:DescribeCluster on cluster/prod"),
+        "{said}"
+    );
+    assert!(!said.contains("on cluster/edge"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn queue_whose_policy_was_changed_by_hand_is_a_difference() {
     for (what, change, wrong) in [
         (
@@ -161,6 +190,67 @@ async fn queue_whose_policy_was_changed_by_hand_is_a_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn queue_with_a_statement_that_its_template_lacks_is_a_difference() {
+    // None of the attacks in the tables is such a call.
+    let service = json!({"Service": "sns.amazonaws.com"});
+    for (part, of, principal, action) in [
+        (
+            "OrchestratorDeadLetters",
+            "queue of launches",
+            &service,
+            "sqs:SendMessage",
+        ),
+        (
+            "NamingDeadLetters",
+            "queue of naming",
+            &service,
+            "sqs:ReceiveMessage",
+        ),
+        (
+            "TrafficDeadLetters",
+            "queue of traffic",
+            &json!("*"),
+            "sqs:*",
+        ),
+    ] {
+        let (account, stack) = match part {
+            "TrafficDeadLetters" => {
+                let account = Account::new().await;
+                let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
+                (account, stack.unwrap())
+            }
+            _ => (account().await, STACK.to_owned()),
+        };
+        let queues = account.local.sqs().queues();
+        let name = queues.iter().find(|name| name.contains(part)).unwrap();
+        let of_queue = json!({"QueueUrl": name, "AttributeNames": ["Policy", "QueueArn"]});
+        let found = json_call(&account.local, "AmazonSQS.GetQueueAttributes", &of_queue).await;
+        let attributes = found.unwrap()["Attributes"].take();
+        let policy = attributes["Policy"].as_str().unwrap();
+        let mut policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+        policy["Statement"].as_array_mut().unwrap().push(json!({
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": action,
+            "Resource": attributes["QueueArn"],
+        }));
+        let set = json!({"QueueUrl": name, "Attributes": {"Policy": policy.to_string()}});
+        let set = json_call(&account.local, "AmazonSQS.SetQueueAttributes", &set).await;
+        set.unwrap();
+        let output = account
+            .run(&["--stack", &stack, "--only", "queue_policies"])
+            .await;
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains(&format!("the policy of the {of} says")),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn role_that_somebody_else_may_assume_is_a_difference() {
     let account = account().await;
     let arn = role(&account, "AttachInterfacesRole").arn;
@@ -186,22 +276,30 @@ async fn role_that_somebody_else_may_assume_is_a_difference() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn role_of_a_schedule_without_its_condition_is_a_difference() {
-    let account = Account::new().await;
-    let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
-    let arn = role(&account, "SchedulerRoleForTarget").arn;
-    let mut trust = account.local.iam().trust(&arn).unwrap();
-    let statement = trust["Statement"][0].as_object_mut().unwrap();
-    statement.remove("Condition").unwrap();
-    account.local.iam().put_trust(&arn, trust);
-    let output = account
-        .run(&["--stack", &stack.unwrap(), "--only", "assumed_by"])
-        .await;
-    let said = stdout(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
-    assert!(
-        said.contains("the role of schedule of cross-az-traffic is assumed by"),
-        "{said}"
-    );
+    for (part, wrong) in [
+        (
+            "SchedulerRoleForTarget",
+            "the role of schedule of cross-az-traffic is assumed by",
+        ),
+        (
+            "ListingScheduleRole",
+            "the role of schedule of extract-pods is assumed by",
+        ),
+    ] {
+        let account = Account::new().await;
+        let stack = fixture_stack::put_traffic(&account.local, Traffic::Own).await;
+        let arn = role(&account, part).arn;
+        let mut trust = account.local.iam().trust(&arn).unwrap();
+        let statement = trust["Statement"][0].as_object_mut().unwrap();
+        statement.remove("Condition").unwrap();
+        account.local.iam().put_trust(&arn, trust);
+        let output = account
+            .run(&["--stack", &stack.unwrap(), "--only", "assumed_by"])
+            .await;
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+        assert!(said.contains(wrong), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ use serde_json::Value;
 
 pub use queues::{is_of_the_account, queue_allows, queue_of};
 pub use target::Target;
-pub use traffic::{LISTING, Things as TrafficThings};
+pub use traffic::{LISTING, Listed, Reader, Things as TrafficThings};
 
 use call::Call;
 

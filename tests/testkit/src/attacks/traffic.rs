@@ -1,10 +1,11 @@
-//! What the roles of the traffic stack allow and deny. The fake AWS has neither Athena nor S3, so all of
-//! these calls are only compared with the policies.
+//! What the roles of the traffic stack allow and deny. The fake AWS has neither Athena nor S3, so
+//! all of these calls are only compared with the policies.
 //!
-//! Athena calls Glue, S3 and Lake Formation with the role that runs a query. Which calls a statement
-//! needs: Athena User Guide, "Configure access to databases and tables in the AWS Glue Data Catalog" and
-//! "Control access to Amazon S3 from Athena"; Step Functions Developer Guide, "Run Athena queries with
-//! Step Functions". Glue authorises an action on a table on the catalog and the database as well.
+//! Athena calls Glue, S3 and Lake Formation with the role that runs a query. Which calls a
+//! statement needs: Athena User Guide, "Configure access to databases and tables in the AWS Glue
+//! Data Catalog" and "Control access to Amazon S3 from Athena"; Step Functions Developer Guide,
+//! "Run Athena queries with Step Functions". Glue authorises an action on a table on the catalog
+//! and the database as well.
 //!
 //! The calls are in [`allowed`], the attacks in [`denied`].
 
@@ -28,6 +29,24 @@ const NIGHTLY: &str = "schedule of cross-az-traffic-nightly";
 pub const LISTING: &str = "schedule of extract-pods";
 const LISTING_OF_OTHER: &str = "schedule of extract-pods-edge";
 const QUEUE: &str = "queue of traffic";
+
+/// A cluster that is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// With whose role.
+    pub by: Reader,
+}
+
+/// With whose role a cluster is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The function's own, which describes the cluster with this ARN.
+    Function(String),
+    /// That with this ARN, which the function takes on for a cluster of another account.
+    Role(String),
+}
 
 /// The things of a stack, as the calls name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,12 +73,8 @@ pub struct Things {
     pub handler: String,
     /// The ARN of the dead-letter queue.
     pub queue: String,
-    /// The name of a cluster that is listed.
-    pub listed: String,
-    /// The ARN of a cluster that the function describes with its own role.
-    pub cluster: Option<String>,
-    /// The ARN of a role that it takes on for a cluster of another account.
-    pub reader: Option<String>,
+    /// The clusters that are listed.
+    pub clusters: Vec<Listed>,
     /// Whether the function is in a VPC.
     pub is_in_vpc: bool,
     /// The schedules of the listings: one for each role.
@@ -92,30 +107,38 @@ impl Things {
             flow_logs: named("StoreFlowLogs"),
             records: "AWSLogs/".to_owned(),
             queue: queue.cloned().unwrap_or_default(),
-            listed: "prod".to_owned(),
             listings: vec![LISTING],
             ..Self::default()
         };
         things.handler = things.function(handler.map_or("", String::as_str));
-        things.cluster = Some(things.arn("eks", "cluster/prod"));
+        things.clusters.push(Listed {
+            name: "prod".to_owned(),
+            by: Reader::Function(things.arn("eks", "cluster/prod")),
+        });
         if traffic == Traffic::OfOthers {
             "arn:aws:s3:::central-flow-logs".clone_into(&mut things.flow_logs);
             "network/AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-west-2/"
                 .clone_into(&mut things.records);
             things.key = Some(things.key_of_other("1"));
-            things.reader = Some(format!("arn:aws:iam::{NETWORK_OWNER}:role/pods-reader"));
+            things.clusters.push(Listed {
+                name: "edge".to_owned(),
+                by: Reader::Role(format!("arn:aws:iam::{NETWORK_OWNER}:role/pods-reader")),
+            });
             things.is_in_vpc = true;
             things.listings.push(LISTING_OF_OTHER);
         }
         things
     }
 
-    /// An object of a listing.
-    fn listing(&self) -> String {
-        format!(
-            "{}/pods/dt=2026-01-01/hour=00/{}.one.json.gz",
-            self.bucket, self.listed
-        )
+    /// An object of the listings of each cluster.
+    fn listings(&self) -> Vec<String> {
+        let of = |Listed { name, .. }: &Listed| {
+            format!(
+                "{}/pods/dt=2026-01-01/hour=00/{name}.one.json.gz",
+                self.bucket
+            )
+        };
+        self.clusters.iter().map(of).collect()
     }
 
     /// An object of the flow logs that may be read.
@@ -194,7 +217,8 @@ impl Things {
         [vec![HOURLY, NIGHTLY], self.listings.clone()].concat()
     }
 
-    /// The calls that must be allowed, or the attacks that must be denied, each with what it is authorised on.
+    /// The calls that must be allowed, or the attacks that must be denied, each with what it is
+    /// authorised on.
     ///
     /// # Errors
     /// Never: all of them are only compared.

@@ -3,7 +3,10 @@
 use super::super::denied::attack as call;
 use super::super::services::{TRACES, of_all, state_machine, writes_log};
 use super::super::{Attempt, FRAMEWORK, TRAFFIC_TABLE};
-use super::{HOURLY, INPUTS, LISTS, NIGHTLY, QUERIES, QUEUE, RESULTS, Things, each, metrics, sent};
+use super::{
+    HOURLY, INPUTS, LISTS, Listed, NIGHTLY, QUERIES, QUEUE, RESULTS, Reader, Things, each, metrics,
+    sent,
+};
 
 /// The calls that must be allowed.
 pub(in super::super) fn calls(things: &Things) -> Vec<Attempt> {
@@ -28,36 +31,43 @@ pub(in super::super) fn calls(things: &Things) -> Vec<Attempt> {
 
 fn listings(things: &Things) -> Vec<Attempt> {
     const READS: &str = "it lists the cluster";
+    let replay =
+        |Listed { name, .. }: &Listed| format!("{}/pods/_watch/{name}.json", things.bucket);
+    let replays: Vec<String> = things.clusters.iter().map(replay).collect();
     let mut calls = [
-        each(LISTS, "the listing", &["s3:PutObject"], &[things.listing()]),
+        each(LISTS, "the listing", &["s3:PutObject"], &things.listings()),
         each(
             LISTS,
             "where the last replay ended",
             &["s3:GetObject", "s3:PutObject"],
-            &[format!(
-                "{}/pods/_watch/{}.json",
-                things.bucket, things.listed
-            )],
+            &replays,
         ),
     ]
     .concat();
-    if let Some(cluster) = &things.cluster {
-        let cluster = std::slice::from_ref(cluster);
-        calls.extend(each(LISTS, READS, &["eks:DescribeCluster"], cluster));
+    let (mut described, mut roles) = (Vec::new(), Vec::new());
+    for cluster in &things.clusters {
+        match cluster.by.clone() {
+            Reader::Function(cluster) => described.push(cluster),
+            Reader::Role(role) => roles.push(role),
+        }
+    }
+    if !described.is_empty() {
+        calls.extend(each(LISTS, READS, &["eks:DescribeCluster"], &described));
         calls.extend(of_all(
             LISTS,
             READS,
             &["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"],
         ));
     }
-    if let Some(role) = &things.reader {
-        calls.extend(each(
-            LISTS,
-            "a cluster of another account",
-            &["sts:AssumeRole"],
-            std::slice::from_ref(role),
-        ));
-    }
+    // Clusters can have one role.
+    roles.sort_unstable();
+    roles.dedup();
+    calls.extend(each(
+        LISTS,
+        "a cluster of another account",
+        &["sts:AssumeRole"],
+        &roles,
+    ));
     if things.is_in_vpc {
         // AWS Managed Policy Reference, "AWSLambdaVPCAccessExecutionRole".
         calls.extend(of_all(
@@ -187,7 +197,7 @@ fn stores(things: &Things) -> Vec<Attempt> {
             QUERIES,
             READS,
             &["s3:GetObject"],
-            &[things.record(), things.listing()],
+            &[vec![things.record()], things.listings()].concat(),
         ),
         each(
             QUERIES,
