@@ -308,10 +308,10 @@ async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
         });
         let mut running = stage.deployment.executions().await?;
         running.retain(|one| one.status == "RUNNING");
-        Ok(running.pop().filter(|_| throttled && running.is_empty()))
+        let running = running.pop().filter(|_| throttled && running.is_empty());
+        Ok(running.filter(|one| one.input["profile"] == deployed.profiles[0]))
     })
     .await?;
-    ensure!(execution.input["profile"] == deployed.profiles[0]);
     let instance = Stage::instance_of(&execution)?;
     stage.no_replacements(GROUP).await?;
     let stop = json!({"executionArn": execution.arn});

@@ -222,6 +222,8 @@ pub(crate) async fn carry_over_roles(ministack: &Ministack, local: &LocalAws) ->
         documents.extend(policies.map(|policy| policy["PolicyDocument"].clone()));
         let arn = role["Arn"].as_str().context("a role without an ARN")?;
         roles.documents.insert(arn.to_owned(), documents);
+        let trust = role["AssumeRolePolicyDocument"].clone();
+        roles.trust.insert(arn.to_owned(), trust);
     }
     for role in local.iam().roles() {
         if !roles.documents.contains_key(&role.arn) {
@@ -275,7 +277,7 @@ pub(crate) async fn roles_are_as_they_should_be(
     let outcomes = plan.run(&clients, "deployed", never, |_| ()).await?;
     let lines: Vec<String> = outcomes.iter().map(report::lines).collect();
     println!("{}", lines.join("\n"));
-    ensure!(lines.len() == 2, "{lines:#?}");
+    ensure!(lines.len() == 4, "{lines:#?}");
     ensure!(
         outcomes
             .iter()
