@@ -57,16 +57,21 @@ class Nodes(unittest.TestCase):
         self.assertEqual((row["src_group"], row["src_az_id"], row["dst_group"], row["dst_az_id"]), ("(nodes)", A[1], "(nodes)", B[1]))
         self.assertEqual((row["scope"], row["bytes"], row["usd_out"], row["usd_in"]), ("cluster", 2**30, 0.01, 0.01))
 
-    def test_zone_ids_come_from_the_records_if_no_node_has_them(self):
+    def zones_of_a_flow(self):
+        """The zones of a flow from node a to node b, and whether it crosses them."""
         scene = self.scene
-        for node in scene.cluster.nodes:
-            node.zone_id_label = False
         sender, sink = scene.pod(scene.a, "sender"), scene.pod(scene.b, "sink")
         scene.recorder.flow(sender, sink, TEN, 1000)
         with answers.opened(scene) as (connection, _):
             (row,) = answers.ask(connection, UNTIL)
+        return row["src_az_id"], row["dst_az_id"], row["cross_az"]
+
+    def test_zone_ids_come_from_the_records_if_no_node_has_them(self):
+        scene = self.scene
+        for node in scene.cluster.nodes:
+            node.zone_id_label = False
         # The zones are those that the interfaces logged. Both ends logged.
-        self.assertEqual((row["src_az_id"], row["dst_az_id"], row["cross_az"]), (A[1], B[1], True))
+        self.assertEqual(self.zones_of_a_flow(), (A[1], B[1], True))
 
     def test_a_listing_without_a_pods_zone_does_not_hide_an_earlier_one(self):
         # The node is gone at the last listing that has the pod, so this listing has no zone. The node's subnet has no flow log. EC2 tells when
@@ -87,11 +92,7 @@ class Nodes(unittest.TestCase):
         for node in scene.cluster.nodes:
             node.zone_id_label = False
         scene.b.logged = False
-        sender, sink = scene.pod(scene.a, "sender"), scene.pod(scene.b, "sink")
-        scene.recorder.flow(sender, sink, TEN, 1000)
-        with answers.opened(scene) as (connection, _):
-            (row,) = answers.ask(connection, UNTIL)
-        self.assertEqual((row["src_az_id"], row["dst_az_id"], row["cross_az"]), (A[1], B[0], True))
+        self.assertEqual(self.zones_of_a_flow(), (A[1], B[0], True))
 
     def test_a_node_that_no_listing_has_keeps_its_zone_if_ec2_describes_it(self):
         scene = self.scene
