@@ -1,6 +1,7 @@
 /** What works otherwise than one may expect, in a node group that is allowed. `cdk synth` prints it. */
 import type { NodeGroup } from '../shared/config';
 import type { Profile } from '../shared/profile.generated';
+import { podAddresses } from './node-settings';
 
 /** A warning, with the id by which it can be acknowledged. */
 export interface GroupWarning {
@@ -21,11 +22,10 @@ export function groupWarnings(group: NodeGroup, { slots = [] }: Profile): GroupW
   const waited = slots.filter(({ network }) => !(networks[network]?.ignore ?? false));
   const named = (found: typeof slots): string =>
     found.map(({ network }) => JSON.stringify(network)).join(', ');
-  // One address serves one pod, and `primary` is the default of the plugins that give the whole interface to one.
+  // One address serves one pod.
   const withoutUse = waited.filter(({ network, ipv6 = 'none' }) => {
     const { mode, cni } = networks[network] ?? {};
-    const addresses = cni?.addresses ?? (cni?.type === 'ipvlan' ? 'secondary' : 'primary');
-    return ipv6 !== 'none' && mode !== 'os' && (cni === undefined || addresses !== 'primary');
+    return ipv6 !== 'none' && mode !== 'os' && (cni === undefined || podAddresses(cni) !== 'primary');
   });
   const withMacvlan = waited.filter(({ network }) =>
     [networks[network]?.cni, networks[network]?.definition].some((plugin) => plugin?.type === 'macvlan'),

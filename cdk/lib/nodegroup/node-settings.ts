@@ -102,14 +102,22 @@ function checkNetworkOfProfile(name: string, profile: Profile, field: string): v
   }
 }
 
+/**
+ * Returns which addresses of the interface pods get: by default the primary one, if the plugin gives the whole interface to one pod.
+ *
+ * @param cni the plugin
+ */
+export function podAddresses({ type, addresses }: NonNullable<NodeNetwork['cni']>): string {
+  return addresses ?? (type === 'ipvlan' ? 'secondary' : 'primary');
+}
+
 function checkAddresses(
   { secondaryPrivateAddresses = 0, prefixes = 0 }: Slot,
   settings: NodeNetwork | undefined,
   field: string,
 ): void {
   const cni = settings?.cni;
-  const addresses = cni?.addresses ?? (cni?.type === 'ipvlan' ? 'secondary' : 'primary');
-  if (cni !== undefined && addresses === 'secondary' && secondaryPrivateAddresses + prefixes === 0) {
+  if (cni !== undefined && podAddresses(cni) === 'secondary' && secondaryPrivateAddresses + prefixes === 0) {
     throw new ConfigurationError(
       `${field}.cni`,
       `its pods get secondary addresses, and the slot of the profile has none`,
