@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::aws::{self, Aws};
 use crate::error::{Error, Result};
+use crate::judge::replay::profile_has_changed;
 use crate::locate::{Known, not_found};
 use crate::observe::{GROUP_TAG, describe, now};
 use crate::observed::account::Reservation;
@@ -196,12 +197,12 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
         return Ok(());
     };
     // A cause that the deployed profile does not have any more is told so.
-    let profiles = [
-        &profile,
-        case.deployed_profile().map_or(&profile, |it| &it.profile),
-    ];
-    let groups: BTreeSet<_> = profiles
-        .iter()
+    let deployed = case
+        .deployed_profile()
+        .filter(|_| profile_has_changed(case));
+    let deployed = deployed.map(|it| it.profile.clone());
+    let profiles = || std::iter::once(&profile).chain(&deployed);
+    let groups: BTreeSet<_> = profiles()
         .flat_map(|profile| {
             profile
                 .slots
@@ -210,7 +211,7 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
         })
         .cloned()
         .collect();
-    let ids: BTreeSet<_> = profiles.iter().flat_map(|it| it.subnet_ids()).collect();
+    let ids: BTreeSet<_> = profiles().flat_map(|it| it.subnet_ids()).collect();
     let ids = Vec::from_iter(ids);
     let instance_type = case.instance_type();
     let limits = async {
@@ -224,10 +225,6 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
     (case.subnets, case.limits, case.security_groups) = (subnets, limits, groups);
     let wanting = case.networks_without_interface();
     let zone = case.zone();
-    let deployed = case.deployed_profile();
-    let deployed =
-        deployed.filter(|it| Some(&it.value) != case.input.as_ref().map(|input| &input.value));
-    let of_deployed = deployed.map_or(&[][..], |it| &it.profile.slots);
     let here: Vec<SubnetId> = case
         .subnets
         .iter()
@@ -238,7 +235,7 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
                 .slots
                 .iter()
                 .filter(|slot| wanting.contains(&slot.network.as_str()));
-            let mut slots = slots.chain(of_deployed);
+            let mut slots = slots.chain(deployed.iter().flat_map(|it| &it.slots));
             slots.any(|slot| slot.subnet_ids.contains(&subnet.id))
         })
         .map(|subnet| subnet.id.clone())

@@ -140,14 +140,14 @@ fn came_first(case: &Case, ended: i64) -> bool {
     was_launching(case) && stopped.is_none_or(|stopped| second(ended) < second(stopped))
 }
 
+/// Whether a function failed because the instance, or its launch, had ended before.
+fn is_gone(error: &str) -> bool {
+    matches!(error, "Hookline.InstanceGone" | "Hookline.LaunchGone")
+}
+
 /// Whether ABANDON ended the launch of an instance that no function had found ended before.
 fn was_abandoned_for_another_cause(case: &Case) -> bool {
-    let found_ended = case.last_failure().is_some_and(|(error, _)| {
-        matches!(
-            error.as_str(),
-            "Hookline.InstanceGone" | "Hookline.LaunchGone"
-        )
-    });
+    let found_ended = case.last_failure().is_some_and(|(error, _)| is_gone(error));
     abandoned_by_execution(case) && !found_ended
 }
 
@@ -190,8 +190,8 @@ fn hook_timed_out(launch: &Activity) -> bool {
 }
 
 /// A hook that ended the launch, as Auto Scaling says: another one, by a call of somebody, or by its
-/// timeout. `lost` is why the launch had
-/// no execution, and `of_hooks` what is wrong with the hooks: both are told below.
+/// timeout. `lost` is why the launch had no execution, and `of_hooks` what is wrong with the hooks:
+/// both are told below.
 pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
     let given_up = by_another_hook(case, activity).or_else(|| abandoned_by_others(case, activity));
@@ -249,21 +249,13 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
         ended.all(|ended| sent.div_euclid(1_000) <= ended)
     });
     let by_others = activity.message.contains(COMPLETED_WITH_ABANDON) && !may_be_own;
-    let is_over = execution.error.as_deref() == Some("Hookline.InstanceGone")
-        || execution.error.as_deref() == Some("Hookline.LaunchGone")
-        || execution.is_running();
+    let is_over = execution.error.as_deref().is_some_and(is_gone) || execution.is_running();
     if !by_others || !is_over || case.waits() {
         return None;
     }
-    let finding = Finding::new(
-        Kind::LaunchAbandoned,
-        format!(
-            "Somebody abandoned the launch of {} while its execution ran.",
-            case.instance
-        ),
-    )
-    .of_group(&activity.group)
-    .shown_by(format!("Auto Scaling says: {}", activity.message));
+    let id = &case.instance;
+    let problem = format!("Somebody abandoned the launch of {id} while its execution ran.");
+    let finding = launch_abandoned(activity, problem);
     let (finding, event) = match lacks_hook(case) {
         Some(hook) => (
             finding.shown_by(format!(
@@ -282,6 +274,12 @@ fn abandoned_by_others(case: &Case, activity: &Activity) -> Option<Finding> {
     }))
 }
 
+fn launch_abandoned(activity: &Activity, problem: String) -> Finding {
+    Finding::new(Kind::LaunchAbandoned, problem)
+        .of_group(&activity.group)
+        .shown_by(format!("Auto Scaling says: {}", activity.message))
+}
+
 /// A launch that was given up after its execution had sent CONTINUE.
 fn by_another_hook(case: &Case, activity: &Activity) -> Option<Finding> {
     let was_given_up = matches!(activity.status.as_str(), "Cancelled" | "Failed");
@@ -291,15 +289,9 @@ fn by_another_hook(case: &Case, activity: &Activity) -> Option<Finding> {
     let ours = hook_name(case);
     let others = case.hooks.iter().map(|hook| hook.name.as_str());
     let others: Vec<&str> = others.filter(|name| *name != ours).collect();
-    let finding = Finding::new(
-        Kind::LaunchAbandoned,
-        format!(
-            "The launch of {} was given up although its execution has succeeded.",
-            case.instance
-        ),
-    )
-    .of_group(&activity.group)
-    .shown_by(format!("Auto Scaling says: {}", activity.message));
+    let id = &case.instance;
+    let problem = format!("The launch of {id} was given up although its execution has succeeded.");
+    let finding = launch_abandoned(activity, problem);
     Some(match others.is_empty() {
         false => finding
             .shown_by(format!("The group has another launch hook: {}.", others.join(", ")))

@@ -89,28 +89,21 @@ const DENIED: [&str; 4] = [
     "AccessDenied",
 ];
 
-/// Why an error of a policy is not explained.
-const READS_NO_POLICIES: &str = "`explain` reads no policies: `check` does.";
-
 /// Why nothing that was observed explains an error.
 fn unseen(error: &str, cause: &str, found: &[Finding]) -> &'static str {
     let is_unreadable = |finding: &Finding| finding.kind == Kind::ProfileUnreadable;
-    match error {
-        _ if found.iter().any(is_unreadable) => {
-            "The profile of its rule cannot be read, as told above."
-        }
-        // A policy stays as it is.
-        "Hookline.AccessDenied" => READS_NO_POLICIES,
-        _ if DENIED.iter().any(|words| cause.contains(words)) => READS_NO_POLICIES,
-        "Lambda.ResourceNotFoundException" => {
-            "The function, or its version, is not there: `check` names it."
-        }
-        _ if cause.contains("Function not found: ") => {
-            "The function, or its version, is not there: `check` names it."
-        }
-        _ if cause.contains(LIMIT_EXCEEDED) => {
-            "The quota of interfaces in the Region was reached: `explain` does not read it."
-        }
-        _ => "Nothing that is observed now explains it: what was in the way may be gone.",
+    if found.iter().any(is_unreadable) {
+        return "The profile of its rule cannot be read, as told above.";
     }
+    // A policy stays as it is.
+    if error == "Hookline.AccessDenied" || DENIED.iter().any(|words| cause.contains(words)) {
+        return "`explain` reads no policies: `check` does.";
+    }
+    if error == "Lambda.ResourceNotFoundException" || cause.contains("Function not found: ") {
+        return "The function, or its version, is not there: `check` names it.";
+    }
+    if cause.contains(LIMIT_EXCEEDED) {
+        return "The quota of interfaces in the Region was reached: `explain` does not read it.";
+    }
+    "Nothing that is observed now explains it: what was in the way may be gone."
 }
